@@ -1,0 +1,1 @@
+"""Medley's library: typed functions that know nothing of Snakemake."""

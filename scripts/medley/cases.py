@@ -1,0 +1,73 @@
+"""A case is one image with its mask; a dataset's cases stand in one table, ``cases.csv``.
+
+Everything after the index stage reads this table and nothing else about a dataset's files.
+"""
+
+import csv
+import dataclasses
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from medley.errors import InputError
+from medley.files import whole_file
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One image with its mask.
+
+    ``shape`` (voxels) and ``spacing`` (mm) are in the order rows, columns, slices: the raw
+    file's own first, second and third axis. Text fields are empty where the source is silent.
+    """
+
+    case: str  # unique in its dataset, e.g. patient001_frame01
+    patient: str
+    image: str  # path as reachable from the working directory
+    mask: str  # empty for a case without truth
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    part: str = ""  # the official part that the source puts the case in: training, testing …
+    phase: str = ""  # ED, ES
+    view: str = ""  # SA, LA
+    vendor: str = ""
+    pathology: str = ""
+    labels: tuple[str, ...] = ()  # names of the labels present in the mask
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(Case))
+
+
+def write_cases(path: str | os.PathLike[str], cases: Iterable[Case]) -> None:
+    """Write ``cases`` sorted by name; shape and spacing as ``216x256x10``, labels as ``LV RV``.
+
+    Raises InputError when a name stands twice.
+    """
+    rows = sorted(cases, key=lambda case: case.case)
+    names = [row.case for row in rows]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InputError(f"{path}: case {doubled[0]!r} stands twice; names of cases must differ")
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in rows:
+            record = dataclasses.asdict(row)
+            record["shape"] = "x".join(str(size) for size in row.shape)
+            record["spacing"] = "x".join(f"{size:.9g}" for size in row.spacing)
+            record["labels"] = " ".join(row.labels)
+            writer.writerow([record[column] for column in COLUMNS])
+
+
+def read_cases(path: str | os.PathLike[str]) -> dict[str, Case]:
+    """Return the cases of ``cases.csv`` by name, in the file's (sorted) order."""
+    with Path(path).open(encoding="utf-8", newline="") as stream:
+        return {row["case"]: _case(row) for row in csv.DictReader(stream)}
+
+
+def _case(row: dict[str, str]) -> Case:
+    rows, columns, slices = (int(size) for size in row["shape"].split("x"))
+    y, x, z = (float(size) for size in row["spacing"].split("x"))
+    text = {name: row[name] for name in COLUMNS if name not in ("shape", "spacing", "labels")}
+    labels = tuple(row["labels"].split())
+    return Case(**text, shape=(rows, columns, slices), spacing=(y, x, z), labels=labels)

@@ -1,0 +1,8 @@
+"""The one exception for input that a user can mend."""
+
+
+class InputError(Exception):
+    """Bad input: the message names the file or key, what is wrong and what to do.
+
+    Scripts print it alone, without a traceback (see ``medley.log.job``).
+    """
