@@ -1,0 +1,136 @@
+"""Recipes: from the native grid to the arrays that networks see, and the way back.
+
+A recipe scales intensities, resamples to a spacing, and pads or crops about the centre to a shape.
+Each step is optional; sizes and spacings stand in the order rows, columns, slices.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medley.errors import InputError
+from medley.resample import resample, resample_mask
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.uint8]
+Size = tuple[int, int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry:
+    """What a recipe does to one case's grid. All sizes in the order (slices, rows, columns)."""
+
+    native: Size  # the raw file's grid
+    resampled: Size  # after resampling, before pad and crop
+    window: Size  # the recipe's grid
+
+    def apply_image(self, image: Floats) -> Floats:
+        """Return ``image`` (channels, slices, rows, columns) on the recipe's grid.
+
+        Cubic resampling; padded with each channel's minimum.
+        """
+        channels = [resample(channel, self.resampled, order=3) for channel in image]
+        return np.stack([self._cut(channel, channel.min()) for channel in channels])
+
+    def apply_mask(self, mask: Mask) -> Mask:
+        """Return ``mask`` (slices, rows, columns) on the recipe's grid; exact where nothing is resampled."""
+        return self._cut(resample_mask(mask, self.resampled), 0)
+
+    def undo(self, probabilities: Floats, outside: Sequence[float]) -> Floats:
+        """Return ``probabilities`` (channels, slices, rows, columns) on the native grid.
+
+        Exact inside the window where nothing is resampled, else linear. Outside the window channel i
+        is ``outside[i]``: 1 for background, 0 for the rest.
+        """
+        whole = np.empty((len(outside), *self.resampled), dtype=np.float32)
+        whole[:] = np.asarray(outside, dtype=np.float32)[:, None, None, None]
+        there, here = self._overlap()
+        whole[(slice(None), *there)] = probabilities[(slice(None), *here)]
+        return resample(whole, self.native, order=1)
+
+    def inside(self) -> npt.NDArray[np.bool_]:
+        """Return which native voxels (slices, rows, columns) have their centre inside the recipe's window."""
+        axes: list[npt.NDArray[np.bool_]] = []
+        there, _ = self._overlap()
+        for native, resampled, kept in zip(self.native, self.resampled, there, strict=True):
+            centre = (np.arange(native) + 0.5) * resampled / native
+            axes.append((centre >= kept.start) & (centre < kept.stop))
+        within: npt.NDArray[np.bool_] = axes[0][:, None, None] & axes[1][:, None] & axes[2]
+        return within
+
+    def _cut(self, array: npt.NDArray[Any], fill: float) -> npt.NDArray[Any]:
+        """Return ``array`` centred in the window: cropped where it is larger, filled where it is smaller."""
+        result = np.full(self.window, fill, dtype=array.dtype)
+        there, here = self._overlap()
+        result[here] = array[there]
+        return result
+
+    def _overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """Return the part that both grids share, as slices of the resampled grid and of the window."""
+        there, here = [], []
+        for size, window in zip(self.resampled, self.window, strict=True):
+            kept = min(size, window)
+            there.append(slice((size - kept) // 2, (size - kept) // 2 + kept))
+            here.append(slice((window - kept) // 2, (window - kept) // 2 + kept))
+        return tuple(there), tuple(here)
+
+
+def geometry(shape: Sequence[int], spacing: Sequence[float], recipe: Mapping[str, Any]) -> Geometry:
+    """Return what ``recipe`` does to a grid of ``shape`` (voxels) and ``spacing`` (mm): rows, columns, slices."""
+    spacings = recipe["spacing"] or (None,) * 3
+    sizes = recipe["shape"] or (None,) * 3
+    resampled = [
+        size if wanted is None else max(1, round(size * millimetres / wanted))
+        for size, millimetres, wanted in zip(shape, spacing, spacings, strict=True)
+    ]
+    window = [size if wanted is None else wanted for size, wanted in zip(resampled, sizes, strict=True)]
+    return Geometry(_slices_first(shape), _slices_first(resampled), _slices_first(window))
+
+
+def scale_intensity(image: Floats, intensity: Any) -> Floats:
+    """Return ``image`` (channels, slices, rows, columns) with each channel scaled as the recipe says.
+
+    ``None`` leaves it, ``minmax`` brings it to [0, 1], ``{percentile: [low, high]}`` clips at these
+    percentiles and brings it to zero mean and unit variance. A constant channel becomes zero.
+    """
+    if intensity is None:
+        return image
+    name, options = (intensity, None) if isinstance(intensity, str) else next(iter(intensity.items()))
+    return np.stack([INTENSITIES[name](channel, options) for channel in image])
+
+
+def preprocess(image: Floats, mask: Mask, grid: Geometry, intensity: Any) -> tuple[Floats, Mask]:
+    """Return image and mask on the recipe's grid, intensities scaled on the native one.
+
+    Raises InputError when the two do not have the geometry's native shape.
+    """
+    for what, shape in (("image", image.shape[1:]), ("mask", mask.shape)):
+        if shape != grid.native:
+            raise InputError(f"{what} has {shape} (slices, rows, columns), the table of cases says {grid.native}")
+    return grid.apply_image(scale_intensity(image, intensity)), grid.apply_mask(mask)
+
+
+def _minmax(channel: Floats, _: None) -> Floats:
+    low, high = channel.min(), channel.max()
+    return (channel - low) / (high - low) if high > low else np.zeros_like(channel)
+
+
+def _percentile(channel: Floats, percentiles: Sequence[float]) -> Floats:
+    low, high = np.percentile(channel, percentiles).astype(np.float32)
+    clipped = np.clip(channel, low, high)
+    deviation = clipped.std(dtype=np.float64)
+    if deviation == 0:
+        return np.zeros_like(channel)
+    standardised: Floats = ((clipped - clipped.mean(dtype=np.float64)) / deviation).astype(np.float32)
+    return standardised
+
+
+def _slices_first(size: Sequence[int]) -> Size:
+    rows, columns, slices = size
+    return int(slices), int(rows), int(columns)
+
+
+INTENSITIES: dict[str, Callable[[Floats, Any], Floats]] = {"minmax": _minmax, "percentile": _percentile}

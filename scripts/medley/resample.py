@@ -1,0 +1,55 @@
+"""Resampling along the axes of an array by one small matrix an axis.
+
+Interpolation by splines is linear in the samples, so it is a matrix (new size × old size) for each
+axis, and a volume costs three matrix products. The matrices are what ``scipy.ndimage.zoom`` does to
+the unit vectors (mode ``nearest``, ``grid_mode``: both grids cover the same extent), so the result is
+scipy's, at a fraction of its time (``make bench ONLY=resample``).
+"""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+@functools.lru_cache(maxsize=256)
+def matrix(old: int, new: int, order: int) -> Floats:
+    """Return the float32 matrix (new, old) that brings ``old`` samples to ``new`` by splines of ``order``."""
+    from scipy import ndimage
+
+    if old == 1:
+        return np.ones((new, 1), dtype=np.float32)
+    columns = [ndimage.zoom(unit, new / old, order=order, mode="nearest", grid_mode=True) for unit in np.eye(old)]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def resample(array: Floats, shape: Sequence[int], order: int) -> Floats:
+    """Return ``array`` (float32) brought to ``shape`` along its last ``len(shape)`` axes.
+
+    ``order`` 3 is the cubic spline, 1 linear interpolation.
+    """
+    first = array.ndim - len(shape)
+    for axis, new in enumerate(shape, start=first):
+        if array.shape[axis] != new:
+            array = np.moveaxis(np.tensordot(matrix(array.shape[axis], new, order), array, axes=(1, axis)), 0, axis)
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def resample_mask(mask: npt.NDArray[np.uint8], shape: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """Return ``mask`` (uint8) brought to ``shape``: each voxel takes the value with the largest linear weight.
+
+    Each value is interpolated by itself, so no new value appears; on a tie the smaller value wins.
+    """
+    if mask.shape == tuple(shape):
+        return mask
+    result = np.zeros(shape, dtype=np.uint8)
+    largest = np.full(shape, -np.inf, dtype=np.float32)
+    for value in np.unique(mask):
+        weight = resample((mask == value).astype(np.float32), shape, order=1)
+        wins = weight > largest + 1e-6  # a tie but for rounding is a tie
+        result[wins] = value
+        largest = np.maximum(largest, weight)
+    return result

@@ -1,0 +1,66 @@
+"""Slices of the array store as training samples."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from medley import store
+from medley.labels import Values, class_indices, select
+
+Floats = npt.NDArray[np.float32]
+
+
+class Slices:
+    """All slices of some cases, in the order of cases and slices; read from memory maps on demand."""
+
+    def __init__(self, folder: Path, cases: Sequence[str], labels: Sequence[str], values: Values, head: str) -> None:
+        """Open the arrays of ``cases`` in the store ``folder``; ``values`` maps each label to its mask values."""
+        self.images = [store.open_image(folder, case) for case in cases]
+        self.masks = [store.open_mask(folder, case) for case in cases]
+        self.cases = list(cases)
+        self.places = [(case, number) for case, mask in enumerate(self.masks) for number in range(len(mask))]
+        self.labels, self.values, self.head = list(labels), values, head
+
+    def __len__(self) -> int:
+        """Return the number of slices."""
+        return len(self.places)
+
+    @property
+    def channels(self) -> int:
+        """Return the number of image channels."""
+        return int(self.images[0].shape[0])
+
+    def case_of(self, sample: int) -> str:
+        """Return the name of the case that a sample comes from."""
+        return self.cases[self.places[sample][0]]
+
+    def batch(self, samples: Sequence[int]) -> tuple[Floats, npt.NDArray[np.int64] | Floats]:
+        """Return images float32 (n, channels, rows, columns) and targets.
+
+        Targets are class indices int64 (n, rows, columns) for softmax, float32 (n, labels, rows, columns) for sigmoid.
+        """
+        places = [self.places[sample] for sample in samples]
+        images = np.stack([self.images[case][:, number] for case, number in places])
+        masks = np.stack([self.masks[case][number] for case, number in places])
+        if self.head == "softmax":
+            return images, class_indices(masks, self.labels, self.values).astype(np.int64)
+        planes = [select(masks, self.values[label]) for label in self.labels]
+        return images, np.stack(planes, axis=1).astype(np.float32)
+
+
+def batches(samples: Sequence[int], size: int) -> list[list[int]]:
+    """Cut ``samples`` into consecutive batches of ``size``; the last may be smaller, but never one alone.
+
+    A single sample has no variance for batch normalisation at 1×1 features, so it joins the batch before.
+    """
+    cut = [list(samples[start : start + size]) for start in range(0, len(samples), size)]
+    if len(cut) > 1 and len(cut[-1]) == 1:
+        cut[-2].extend(cut.pop())
+    return cut
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> list[int]:
+    """Return the order in which ``count`` samples are seen in ``epoch``: a permutation fixed by seed and epoch."""
+    return [int(sample) for sample in np.random.default_rng([seed, epoch]).permutation(count)]

@@ -1,0 +1,58 @@
+"""The state of a training, from which it goes on after it was killed.
+
+Snakemake deletes the declared outputs of a failed job, so the state lies in a folder of its own beside
+them. One file an epoch, the last two kept, each with the checksum of its bytes and a fingerprint of what
+the training depends on: a torn file is passed over, a state of another training is not used.
+"""
+
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from medley.files import read_json, sha256, whole_file, write_json
+
+KEPT = 2
+
+
+def fingerprint(parts: dict[str, Any]) -> str:
+    """Return the SHA-256 of ``parts`` (anything JSON can hold)."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def save(folder: Path, mark: str, epoch: int, state: dict[str, Any]) -> None:
+    """Write the state after ``epoch`` under the fingerprint ``mark``, then remove all but the last two."""
+    file = folder / f"epoch-{epoch:05d}.pt"
+    with whole_file(file) as part:
+        torch.save(state, part)
+        digest = sha256(part)
+    write_json(file.with_suffix(".json"), {"fingerprint": mark, "sha256": digest})
+    for old in sorted(folder.glob("epoch-*.pt"))[:-KEPT]:
+        old.with_suffix(".json").unlink(missing_ok=True)
+        old.unlink()
+
+
+def load(folder: Path, mark: str) -> dict[str, Any] | None:
+    """Return the newest whole state with the fingerprint ``mark``; without one, empty the folder and return None.
+
+    Only tensors and plain values are read back (``weights_only``): no code from a file runs.
+    """
+    for file in sorted(folder.glob("epoch-*.pt"), reverse=True):
+        try:
+            label = read_json(file.with_suffix(".json"))
+            if label["sha256"] != sha256(file):
+                raise ValueError("its checksum differs")
+        except (OSError, ValueError, KeyError) as error:
+            logging.warning("%s is not whole (%s): the state before it is used", file, error)
+            continue
+        if label["fingerprint"] != mark:
+            logging.info("%s is of another training (parameters, data or code changed): fresh start", file)
+            break
+        state: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
+        return state
+    shutil.rmtree(folder, ignore_errors=True)
+    return None

@@ -1,0 +1,239 @@
+"""Training of one member on one fold with one seed: a plain PyTorch loop that can be killed and goes on."""
+
+import dataclasses
+import logging
+import resource
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from medley import losses, models, optimisers, precision, samples, state
+from medley.errors import InputError
+from medley.files import whole_file, write_json
+from medley.labels import Values
+
+PROGRESS_SECONDS = 20
+HISTORY = ("epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What a training depends on, besides its data."""
+
+    member: dict[str, Any]  # the resolved member of config.yaml
+    values: Values  # label → mask values
+    seed: int
+    threads: int
+    weights: str | None  # file of the encoder's pretrained weights
+
+
+def train(task: Task, training: samples.Slices, validation: samples.Slices, mark: str, folder: Path) -> None:
+    """Train and write ``model.safetensors``, ``history.csv`` and ``run.json`` into ``folder``.
+
+    ``mark`` is the fingerprint of everything that the result depends on; a state in ``folder/state``
+    that bears it is gone on from. The same task and data give the same weights: to the bit on a
+    processor of one kind, whether the run was interrupted or not.
+
+    Raises InputError when a part of the split is empty or the loss is not finite.
+    """
+    for part, held in (("train", training), ("validation", validation)):
+        if not held:
+            raise InputError(f"split: no case in part {part!r}; give it more cases or another split")
+    run = Run(task, training, validation, mark, folder)
+    while run.epoch < task.member["epochs"]:
+        run.one_epoch()
+        run.save()
+    run.finish()
+
+
+class Run:
+    """A training between its epochs: network, optimiser, history and what is saved of them."""
+
+    def __init__(
+        self, task: Task, training: samples.Slices, validation: samples.Slices, mark: str, folder: Path
+    ) -> None:
+        """Build everything from the seed, then go on from a saved state where there is one."""
+        member = task.member
+        self.task, self.training, self.validation = task, training, validation
+        self.mark, self.folder = mark, folder
+        make_deterministic(task.seed, task.threads)
+        self.precision = precision.choose()
+        network = models.build(member, training.channels, task.weights)
+        self.network = network.to(self.precision.device, memory_format=self.precision.layout)
+        self.loss = losses.build(member["loss"], member["head"])
+        self.optimiser = optimisers.build_optimiser(member["optimiser"], self.network.parameters(), member["lr"])
+        self.schedule = optimisers.build_schedule(member["schedule"], self.optimiser, member["epochs"])
+        self.scaler = self.precision.scaler()
+        self.history: list[dict[str, float]] = []
+        self.kept: dict[str, torch.Tensor] = {}
+        self.cost = {"attempts": 1, "train_seconds": 0.0, "validation_seconds": 0.0, "peak_gpu_memory_mb": 0.0}
+        self.peak_memory_before = 0.0
+        self._restore(state.load(folder / "state", mark))
+
+    @property
+    def epoch(self) -> int:
+        """Return the number of epochs done."""
+        return len(self.history)
+
+    @property
+    def best(self) -> dict[str, float]:
+        """Return the row of history whose weights are kept: the lowest validation loss, or the last epoch."""
+        if self.task.member["keep"] == "last":
+            return self.history[-1]
+        return min(self.history, key=lambda row: (row["validation_loss"], row["epoch"]))
+
+    def one_epoch(self) -> None:
+        """Train on every slice once, judge the validation slices, and note the epoch."""
+        started = time.monotonic()
+        learning_rate = float(self.schedule.get_last_lr()[0])
+        train_loss = self._train()
+        trained = time.monotonic()
+        validation_loss = self._validate()
+        ended = time.monotonic()
+        self.schedule.step()
+        self.cost["train_seconds"] += trained - started
+        self.cost["validation_seconds"] += ended - trained
+        row = (self.epoch + 1, train_loss, validation_loss, learning_rate, ended - started)
+        self.history.append(dict(zip(HISTORY, row, strict=True)))
+        if self.best["epoch"] == self.epoch:
+            self.kept = {name: value.detach().clone().cpu() for name, value in self.network.state_dict().items()}
+        epochs, seconds = self.task.member["epochs"], ended - started
+        logging.info(
+            "epoch %d/%d: training loss %.4f, validation loss %.4f (kept: epoch %d), %.0f s, about %.0f s left",
+            *(self.epoch, epochs, train_loss, validation_loss, self.best["epoch"]),
+            *(seconds, (epochs - self.epoch) * seconds),
+        )
+
+    def _train(self) -> float:
+        """Return the mean loss over the epoch's slices, each seen once in an order fixed by seed and epoch."""
+        self.network.train()
+        order = samples.epoch_order(len(self.training), self.task.seed, self.epoch)
+        total, told = 0.0, time.monotonic()
+        cut = samples.batches(order, self.task.member["batch"])
+        for number, batch in enumerate(cut, start=1):
+            loss = self._forward(self.training, batch)
+            value = loss.item()
+            if not np.isfinite(value):
+                cases = sorted({self.training.case_of(sample) for sample in batch})
+                raise InputError(
+                    f"the loss became {value} in epoch {self.epoch + 1} on a batch of {', '.join(cases)}: look at "
+                    f"these images, or lower `lr` ({self.task.member['lr']}); the state of epoch {self.epoch} is kept"
+                )
+            self.optimiser.zero_grad(set_to_none=True)
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+            total += value * len(batch)
+            if time.monotonic() - told > PROGRESS_SECONDS:
+                told = time.monotonic()
+                logging.info("epoch %d: batch %d of %d, loss %.4f", self.epoch + 1, number, len(cut), value)
+        return total / len(order)
+
+    @torch.no_grad()
+    def _validate(self) -> float:
+        """Return the mean loss over the validation slices, in batches as in training."""
+        self.network.eval()
+        order = list(range(len(self.validation)))
+        total = 0.0
+        for batch in samples.batches(order, self.task.member["batch"]):
+            total += self._forward(self.validation, batch).item() * len(batch)
+        return total / len(order)
+
+    def _forward(self, source: samples.Slices, batch: list[int]) -> torch.Tensor:
+        """Return the loss of a batch: the network in the machine's precision, the loss in float32."""
+        images, targets = source.batch(batch)
+        inputs = torch.from_numpy(images).to(self.precision.device, memory_format=self.precision.layout)
+        with self.precision.autocast():
+            logits = self.network(inputs)
+        loss: torch.Tensor = self.loss(logits.float(), torch.from_numpy(targets).to(self.precision.device))
+        return loss
+
+    def save(self) -> None:
+        """Write the state after this epoch."""
+        parts = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "random": torch.get_rng_state(),
+            "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "history": self.history,
+            "kept": self.kept,
+            "cost": {**self.cost, **self._peaks()},
+        }
+        state.save(self.folder / "state", self.mark, self.epoch, parts)
+
+    def _restore(self, saved: dict[str, Any] | None) -> None:
+        """Go on from a saved state; the order of the data follows from seed and epoch."""
+        if saved is None:
+            return
+        for part in ("network", "optimiser", "schedule", "scaler"):
+            getattr(self, part).load_state_dict(saved[part])
+        torch.set_rng_state(saved["random"])
+        if saved["random_gpu"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(saved["random_gpu"])
+        self.history, self.kept = saved["history"], saved["kept"]
+        self.peak_memory_before = saved["cost"].pop("peak_memory_mb")
+        self.cost = {**saved["cost"], "attempts": saved["cost"]["attempts"] + 1}
+        logging.info("going on after epoch %d of %d", self.epoch, self.task.member["epochs"])
+
+    def _peaks(self) -> dict[str, float]:
+        """Return peak memory in MB, of the process and of the GPU, over all attempts."""
+        process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        gpu = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
+        return {
+            "peak_memory_mb": max(process, self.peak_memory_before),
+            "peak_gpu_memory_mb": max(gpu, self.cost["peak_gpu_memory_mb"]),
+        }
+
+    def finish(self) -> None:
+        """Write the kept weights, the history and the record of the run."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(self.folder / "model.safetensors") as part:
+            save_file({name: value.contiguous() for name, value in sorted(self.kept.items())}, part)
+        with whole_file(self.folder / "history.csv") as part:
+            part.write_text("\n".join(self._history_lines()) + "\n", encoding="utf-8")
+        write_json(self.folder / "run.json", self._record())
+
+    def _history_lines(self) -> Iterator[str]:
+        """Yield the lines of history.csv."""
+        yield ",".join(HISTORY)
+        for row in self.history:
+            yield ",".join(f"{row[column]:.9g}" for column in HISTORY)
+
+    def _record(self) -> dict[str, Any]:
+        """Return what run.json holds: parameters, cost summed over attempts, precision and the kept epoch."""
+        images = len(self.training) * self.epoch
+        return {
+            **self.cost,
+            **self._peaks(),
+            **self.precision.names(),
+            "parameters": sum(parameter.numel() for parameter in self.network.parameters()),
+            "images_per_second": images / self.cost["train_seconds"],
+            "slices_per_epoch": len(self.training),
+            "cases": {"train": len(self.training.cases), "validation": len(self.validation.cases)},
+            "epochs": self.epoch,
+            "best_epoch": int(self.best["epoch"]),
+            "best_validation_loss": self.best["validation_loss"],
+            "seed": self.task.seed,
+            "threads": self.task.threads,
+            "member": self.task.member,
+            "fingerprint": self.mark,
+            "versions": {"torch": torch.__version__},
+        }
+
+
+def make_deterministic(seed: int, threads: int) -> None:
+    """Seed torch, fix its threads and ask for deterministic kernels.
+
+    Some GPU kernels (bilinear upsampling backward) have no deterministic form: they only warn.
+    """
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    torch.backends.cudnn.benchmark = False
+    torch.manual_seed(seed)

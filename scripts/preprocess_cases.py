@@ -1,0 +1,52 @@
+"""Bring every case of a dataset onto a recipe's grid: the arrays that networks are trained on."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from medley import preprocess, store
+from medley.cases import read_cases
+from medley.datasets import reader
+from medley.errors import InputError
+from medley.files import whole_folder
+from medley.log import job
+
+
+def main(cases_file: str, output: str, reader_name: str, recipe: Mapping[str, Any]) -> None:
+    """Write the array store ``output`` for the cases in ``cases_file``."""
+    cases = read_cases(cases_file)
+    source = reader(reader_name)
+    entries = {}
+    with whole_folder(output) as folder:
+        for number, case in enumerate(cases.values(), start=1):
+            grid = preprocess.geometry(case.shape, case.spacing, recipe)
+            truth = source.read_mask(case) if case.mask else np.zeros(grid.native, dtype=np.uint8)
+            try:
+                image, mask = preprocess.preprocess(source.read_image(case), truth, grid, recipe["intensity"])
+            except InputError as error:
+                raise InputError(f"{case.image}: {error}") from None
+            entries[case.case] = {
+                "shape": case.shape,
+                "spacing": case.spacing,
+                "foreground": int(np.count_nonzero(truth)),
+                "foreground_outside": int(np.count_nonzero(truth[~grid.inside()])),
+                "sha256": store.write_case(folder, case.case, image, mask),
+            }
+            if number % 20 == 0 or number == len(cases):
+                logging.info("%d of %d cases", number, len(cases))
+        store.write_index(folder, recipe, source.LABELS, entries)
+    lost = sum(entry["foreground_outside"] for entry in entries.values())
+    whole = sum(entry["foreground"] for entry in entries.values())
+    logging.info("%.2f %% of the true foreground lies outside the recipe's window", 100 * lost / max(whole, 1))
+
+
+if "snakemake" in globals():
+    with job(snakemake.log[0]):
+        main(
+            snakemake.input.cases,
+            snakemake.output.arrays,
+            snakemake.params.reader,
+            snakemake.params.recipe,
+        )

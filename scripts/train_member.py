@@ -1,0 +1,59 @@
+"""Train one member on one fold with one seed."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medley import samples, splits, state, store, train
+from medley.files import sha256
+from medley.labels import with_regions
+from medley.log import job
+
+
+def main(
+    arrays: Path,
+    split: str,
+    folder: Path,
+    fold: int,
+    regions: Mapping[str, Sequence[str]],
+    code: str,
+    weights: str | None,
+    task: dict[str, Any],
+) -> None:
+    """Train ``task`` (member, seed, threads) on the cases of ``fold`` and write the model into ``folder``."""
+    index = store.read_index(arrays)
+    values = with_regions(index["labels"], regions)
+    member = task["member"]
+    parts = {part: splits.read(split)[fold].get(part, []) for part in ("train", "validation")}
+    held = {
+        part: samples.Slices(arrays, cases, member["labels"], values, member["head"]) for part, cases in parts.items()
+    }
+    mark = state.fingerprint(
+        {
+            "task": task,
+            "values": {label: values[label] for label in member["labels"]},
+            "data": {part: {case: index["cases"][case]["sha256"] for case in cases} for part, cases in parts.items()},
+            "weights": weights and sha256(weights),
+            "code": code,
+        }
+    )
+    chosen = train.Task(values=values, weights=weights, **task)
+    train.train(chosen, held["train"], held["validation"], mark, folder)
+
+
+if "snakemake" in globals():
+    with job(snakemake.log[0]):
+        main(
+            Path(snakemake.input.arrays),
+            snakemake.input.split,
+            Path(snakemake.output.model).parent,
+            int(snakemake.wildcards.fold),
+            snakemake.params.regions,
+            snakemake.params.code,
+            snakemake.input.get("weights"),
+            {
+                "member": snakemake.params.member,
+                "seed": int(snakemake.wildcards.seed),
+                "threads": snakemake.params.training_threads,
+            },
+        )

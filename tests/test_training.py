@@ -1,0 +1,210 @@
+"""Training and prediction on a tiny store: resume, determinism, and that it learns."""
+
+import numpy as np
+import pytest
+import torch
+
+from medley import losses, models, precision, predict, preprocess, samples, state, store, train
+from medley.errors import InputError
+
+MEMBER = {
+    "architecture": "FPN", "encoder": "resnet18", "weights": None, "width": 0.25, "labels": ["heart"],
+    "head": "softmax", "recipe": "pad", "loss": "dice", "optimiser": "adam", "lr": 1e-3, "schedule": "constant",
+    "batch": 4, "epochs": 4, "keep": "best_validation_loss",
+}  # fmt: skip
+VALUES = {"heart": (1, 2)}
+RECIPE = {"intensity": "minmax", "spacing": None, "shape": [32, 64, 4]}
+
+
+@pytest.fixture
+def arrays(tmp_path):
+    """Four cases of four slices with a bright square, in a store."""
+    folder = tmp_path / "arrays"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    entries = {}
+    for case in ("a", "b", "c", "d"):
+        mask = np.zeros((4, 32, 64), dtype=np.uint8)
+        row, column = generator.integers(4, 16, size=2)
+        mask[:, row : row + 10, column : column + 20] = generator.integers(1, 3)
+        image = (mask > 0) + 0.3 * generator.standard_normal(mask.shape)
+        digest = store.write_case(folder, case, image[None].astype(np.float32), mask)
+        entries[case] = {"shape": [32, 64, 4], "spacing": [1, 1, 8], "sha256": digest}
+    store.write_index(folder, RECIPE, {"x": (1,), "y": (2,)}, entries)
+    return folder
+
+
+def run(arrays, folder, member=MEMBER, mark="mark", seed=0):
+    held = [samples.Slices(arrays, cases, member["labels"], VALUES, member["head"]) for cases in ("abc", "d")]
+    train.train(train.Task(member, VALUES, seed, 1, None), *held, mark, folder)
+    return (folder / "model.safetensors").read_bytes()
+
+
+def stop_after(monkeypatch, epochs):
+    """Let the training die right after it saved the state of an epoch."""
+    save = state.save
+
+    def save_and_die(folder, mark, epoch, saved):
+        save(folder, mark, epoch, saved)
+        if epoch == epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(state, "save", save_and_die)
+
+
+@pytest.mark.parametrize("architecture", ["FPN", "DeepLabV3Plus"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_stopped_and_resumed_gives_the_same_file(arrays, tmp_path, monkeypatch, architecture, schedule):
+    member = {**MEMBER, "architecture": architecture, "schedule": schedule}
+    whole = run(arrays, tmp_path / "whole", member)
+    with monkeypatch.context() as patched:
+        stop_after(patched, 2)
+        with pytest.raises(KeyboardInterrupt):
+            run(arrays, tmp_path / "stopped", member)
+    assert not (tmp_path / "stopped" / "model.safetensors").exists()
+    assert run(arrays, tmp_path / "stopped", member) == whole
+    first, second = ((tmp_path / name / "history.csv").read_text().splitlines() for name in ("whole", "stopped"))
+    assert [line.rsplit(",", 1)[0] for line in first] == [line.rsplit(",", 1)[0] for line in second]  # but for seconds
+
+
+def test_same_seed_same_file_other_seed_another(arrays, tmp_path):
+    assert run(arrays, tmp_path / "one") == run(arrays, tmp_path / "two")
+    assert run(arrays, tmp_path / "one") != run(arrays, tmp_path / "three", seed=1)
+
+
+def test_state_of_another_training_is_not_used(arrays, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        stop_after(patched, 3)
+        with pytest.raises(KeyboardInterrupt):
+            run(arrays, tmp_path / "run", {**MEMBER, "lr": 0.1}, mark="other")
+    assert run(arrays, tmp_path / "run") == run(arrays, tmp_path / "fresh")
+
+
+def test_torn_state_is_passed_over(arrays, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        stop_after(patched, 3)
+        with pytest.raises(KeyboardInterrupt):
+            run(arrays, tmp_path / "run")
+    newest = max((tmp_path / "run" / "state").glob("*.pt"))
+    newest.write_bytes(newest.read_bytes()[:-100])
+    loaded = state.load(tmp_path / "run" / "state", "mark")
+    assert len(loaded["history"]) == 2
+    assert run(arrays, tmp_path / "run") == run(arrays, tmp_path / "fresh")
+
+
+def test_keep_last_keeps_the_last_epoch(arrays, tmp_path):
+    run(arrays, tmp_path / "last", {**MEMBER, "keep": "last"})
+    import json
+
+    assert json.loads((tmp_path / "last" / "run.json").read_text())["best_epoch"] == 4
+
+
+def test_best_validation_loss_keeps_the_lowest_row(arrays, tmp_path):
+    import json
+
+    run(arrays, tmp_path / "best", {**MEMBER, "lr": 0.05})
+    rows = [line.split(",") for line in (tmp_path / "best" / "history.csv").read_text().splitlines()[1:]]
+    record = json.loads((tmp_path / "best" / "run.json").read_text())
+    assert record["best_epoch"] == 1 + int(np.argmin([float(row[2]) for row in rows]))
+
+
+def test_it_learns_and_predicts_on_the_native_grid(arrays, tmp_path):
+    run(arrays, tmp_path / "run", {**MEMBER, "epochs": 25, "lr": 3e-3})
+    predictor = predict.Predictor(MEMBER, 1, tmp_path / "run" / "model.safetensors", threads=1)
+    ((_, probabilities),) = predict.predict_cases(predictor, arrays, ["d"])
+    truth = store.open_mask(arrays, "d") > 0
+    guess = probabilities[1] > 0.5
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
+    assert 2 * (guess & truth).sum() / (guess.sum() + truth.sum()) > 0.8
+    assert predictor.cost()["images"] == 4
+
+
+def test_loss_that_is_not_finite_names_the_cases(arrays, tmp_path):
+    with pytest.raises(InputError, match=r"loss became nan .* batch of [a-c]"):
+        run(arrays, tmp_path / "run", {**MEMBER, "lr": 1e30})
+
+
+def test_empty_part_is_refused(arrays, tmp_path):
+    held = samples.Slices(arrays, [], ["heart"], VALUES, "softmax")
+    with pytest.raises(InputError, match="no case in part 'train'"):
+        train.train(train.Task(MEMBER, VALUES, 0, 1, None), held, held, "mark", tmp_path)
+
+
+def test_batches_hold_every_sample_and_none_stands_alone():
+    cut = samples.batches(list(range(9)), 4)
+    assert cut == [[0, 1, 2, 3], [4, 5, 6, 7, 8]]
+    assert samples.batches([5], 4) == [[5]]
+
+
+def test_epoch_orders_are_permutations_that_differ():
+    orders = {tuple(samples.epoch_order(50, seed, epoch)) for seed in (0, 1) for epoch in range(3)}
+    assert len(orders) == 6 and all(sorted(order) == list(range(50)) for order in orders)
+
+
+def test_targets_are_class_indices_or_planes(arrays):
+    one = samples.Slices(arrays, ["a"], ["x", "y"], {"x": (1,), "y": (2,)}, "softmax").batch([0])[1]
+    planes = samples.Slices(arrays, ["a"], ["x", "y"], {"x": (1,), "y": (2,)}, "sigmoid").batch([0])[1]
+    mask = store.open_mask(arrays, "a")[0]
+    np.testing.assert_array_equal(one[0], mask)
+    np.testing.assert_array_equal(planes[0], np.stack([mask == 1, mask == 2]))
+
+
+def test_dice_loss_by_hand():
+    logits = torch.full((1, 2, 1, 4), 0.0)  # probability one half everywhere
+    target = torch.tensor([[[1, 1, 0, 0]]])
+    # Dice per class: 2 · (2 · ½) / (4 · ½ + 2) = ½, so the loss is ½
+    assert losses.build("dice", "softmax")(logits, target).item() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("architecture", ["FPN", "DeepLabV3Plus"])
+def test_networks_are_those_of_the_library_at_width_one(architecture):
+    import segmentation_models_pytorch as smp
+
+    member = {**MEMBER, "architecture": architecture, "encoder": "resnet34", "width": 1}
+    ours = models.build(member, 1, None).state_dict()
+    theirs = smp.create_model(architecture, "resnet34", encoder_weights=None, in_channels=1, classes=2).state_dict()
+    assert {name: value.shape for name, value in ours.items()} == {name: value.shape for name, value in theirs.items()}
+
+
+def test_pretrained_kernels_are_summed_for_one_channel(tmp_path):
+    import segmentation_models_pytorch as smp
+    from safetensors.torch import save_file
+
+    encoder = smp.encoders.get_encoder("resnet18", weights=None)
+    save_file(encoder.state_dict(), tmp_path / "weights.safetensors")
+    member = {**MEMBER, "width": 1, "weights": "imagenet"}
+    network = models.build(member, 1, str(tmp_path / "weights.safetensors"))
+    expected = encoder.conv1.weight.sum(dim=1, keepdim=True)
+    torch.testing.assert_close(network.encoder.conv1.weight, expected)
+
+
+def test_unknown_architecture_names_the_known_ones():
+    with pytest.raises(InputError, match="'UNet9' is not known; known are deeplabv3plus, fpn"):
+        models.module_name("UNet9")
+
+
+def test_precision_follows_the_processor_flags(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(precision, "processor_flags", lambda: {"avx2"})
+    assert precision.choose().compute == torch.float32
+    monkeypatch.setattr(precision, "processor_flags", lambda: {"avx2", "avx512_bf16"})
+    assert precision.choose().compute == torch.bfloat16
+
+
+def test_store_gives_back_what_was_written(tmp_path):
+    image = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
+    mask = np.random.default_rng(1).integers(0, 4, size=(3, 4, 5)).astype(np.uint8)
+    digest = store.write_case(tmp_path, "a", image, mask)
+    np.testing.assert_array_equal(store.open_image(tmp_path, "a"), image)
+    np.testing.assert_array_equal(store.open_mask(tmp_path, "a"), mask)
+    assert digest == store.write_case(tmp_path, "b", image, mask) != store.write_case(tmp_path, "c", image + 1, mask)
+
+
+def test_folder_without_index_is_no_store(tmp_path):
+    with pytest.raises(InputError, match=r"no index\.json"):
+        store.read_index(tmp_path)
+
+
+def test_recipe_is_part_of_the_way_back(arrays):
+    entry = store.read_index(arrays)["cases"]["a"]
+    assert preprocess.geometry(entry["shape"], entry["spacing"], RECIPE).native == (4, 32, 64)
