@@ -1,0 +1,35 @@
+"""Evaluate: one job per predictor, member or ensemble, and seed.
+
+Needs the predictor's probabilities and the masks. Makes the metrics of every case, and the
+as-reported metrics of every test batch where the predictor's protocol has batches.
+"""
+
+
+rule evaluate_predictor:
+    input:
+        probabilities="<results>/{study}/{dataset}/{split}/{kind}/{predictor}/seed-{seed}/probabilities",
+        cases="<results>/datasets/{dataset}/cases.csv",
+        manifest=manifest,
+    output:
+        metrics="<results>/{study}/{dataset}/{split}/{kind}/{predictor}/seed-{seed}/metrics.csv",
+        batches="<results>/{study}/{dataset}/{split}/{kind}/{predictor}/seed-{seed}/batches.csv",
+    log:
+        "<logs>/evaluate_predictor/{study}/{dataset}/{split}/{kind}/{predictor}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/evaluate_predictor/{study}/{dataset}/{split}/{kind}/{predictor}/seed-{seed}.tsv"
+    conda:
+        "../envs/medley.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        reader=reader,
+        regions=regions,
+        tolerance=tolerance,
+        recipe=recipe_of_predictor,
+        batches=batches_of_predictor,
+        code=reader_code("medley.evaluate"),
+    message:
+        "Evaluating {wildcards.predictor} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}"
+    script:
+        "../scripts/evaluate_predictor.py"

@@ -1,0 +1,29 @@
+"""Merge: one job per member and seed.
+
+Needs the probabilities of all folds. Makes one folder: the union of the folds' validation cases
+(out of fold) and the mean over folds of the test cases.
+"""
+
+
+rule merge_folds:
+    input:
+        folds=fold_probabilities,
+    output:
+        probabilities=directory(
+            "<results>/{study}/{dataset}/{split}/members/{member}/seed-{seed}/probabilities"
+        ),
+    log:
+        "<logs>/merge_folds/{study}/{dataset}/{split}/{member}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/merge_folds/{study}/{dataset}/{split}/{member}/seed-{seed}.tsv"
+    conda:
+        "../envs/medley.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code_digest("medley.merge"),
+    message:
+        "Merging the folds of {wildcards.member} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}"
+    script:
+        "../scripts/merge_folds.py"

@@ -1,0 +1,35 @@
+"""Predict: one job per trained network.
+
+Needs the model, the arrays and the split. Makes the class probabilities of the fold's validation
+cases and of all test cases on the native grid, and what predicting them cost.
+"""
+
+
+rule predict_member:
+    input:
+        arrays=arrays_of_member,
+        split="<results>/{study}/{dataset}/{split}/split.csv",
+        model="<results>/{study}/{dataset}/{split}/members/{member}/fold-{fold}/seed-{seed}/model.safetensors",
+    output:
+        probabilities=directory(
+            "<results>/{study}/{dataset}/{split}/members/{member}/fold-{fold}/seed-{seed}/probabilities"
+        ),
+        cost="<results>/{study}/{dataset}/{split}/members/{member}/fold-{fold}/seed-{seed}/prediction.json",
+    log:
+        "<logs>/predict_member/{study}/{dataset}/{split}/{member}/fold-{fold}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/predict_member/{study}/{dataset}/{split}/{member}/fold-{fold}/seed-{seed}.tsv"
+    conda:
+        "../envs/medley.yaml"
+    threads: CONFIG["threads"]
+    resources:
+        mem_mb=6000,
+        runtime=60,
+        gpu=1,
+    params:
+        member=member,
+        code=prediction_code,
+    message:
+        "Predicting by {wildcards.member} on {wildcards.dataset}/{wildcards.split}, fold {wildcards.fold}, seed {wildcards.seed}"
+    script:
+        "../scripts/predict_member.py"

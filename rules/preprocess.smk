@@ -1,0 +1,29 @@
+"""Preprocess: once per dataset and recipe.
+
+Needs the table of cases and the raw files. Makes the array store `arrays/{recipe}/`.
+"""
+
+
+rule preprocess_cases:
+    input:
+        cases="<results>/datasets/{dataset}/cases.csv",
+        manifest=manifest,
+    output:
+        arrays=directory("<results>/datasets/{dataset}/arrays/{recipe}"),
+    log:
+        "<logs>/preprocess_cases/{dataset}/{recipe}.log",
+    benchmark:
+        "<benchmarks>/preprocess_cases/{dataset}/{recipe}.tsv"
+    conda:
+        "../envs/medley.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        reader=reader,
+        recipe=lambda w: CONFIG["recipes"][w.recipe],
+        code=reader_code("medley.preprocess", "medley.store"),
+    message:
+        "Preprocessing {wildcards.dataset} by {wildcards.recipe}"
+    script:
+        "../scripts/preprocess_cases.py"

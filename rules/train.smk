@@ -1,0 +1,36 @@
+"""Train: one job per study, dataset, split, member, fold and seed.
+
+Needs the arrays of the member's recipe, the split and, for pretrained members, the encoder's weights.
+Makes the model, its history and the record of the run; resumes from `state/` beside them.
+"""
+
+
+rule train_member:
+    input:
+        unpack(weights_of_member),
+        arrays=arrays_of_member,
+        split="<results>/{study}/{dataset}/{split}/split.csv",
+    output:
+        model="<results>/{study}/{dataset}/{split}/members/{member}/fold-{fold}/seed-{seed}/model.safetensors",
+        history="<results>/{study}/{dataset}/{split}/members/{member}/fold-{fold}/seed-{seed}/history.csv",
+        run="<results>/{study}/{dataset}/{split}/members/{member}/fold-{fold}/seed-{seed}/run.json",
+    log:
+        "<logs>/train_member/{study}/{dataset}/{split}/{member}/fold-{fold}/seed-{seed}.log",
+    benchmark:
+        "<benchmarks>/train_member/{study}/{dataset}/{split}/{member}/fold-{fold}/seed-{seed}.tsv"
+    conda:
+        "../envs/medley.yaml"
+    threads: CONFIG["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1,
+    params:
+        member=member,
+        regions=regions,
+        training_threads=CONFIG["threads"],
+        code=training_code,
+    message:
+        "Training {wildcards.member} on {wildcards.dataset}/{wildcards.split}, fold {wildcards.fold}, seed {wildcards.seed}"
+    script:
+        "../scripts/train_member.py"

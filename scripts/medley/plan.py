@@ -1,0 +1,127 @@
+"""What is to be made: pure functions over the resolved configuration (see medley.config.resolve).
+
+A member is trained on the split of every protocol that shows it, itself or through an ensemble.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Config = Mapping[str, Any]
+
+MEMBERS = "members"
+ENSEMBLES = "ensembles"
+
+
+class Training(NamedTuple):
+    """One network to train."""
+
+    dataset: str
+    split: str
+    member: str
+    fold: int
+    seed: int
+
+
+class Evaluation(NamedTuple):
+    """One predictor to judge; ``kind`` is members or ensembles."""
+
+    dataset: str
+    split: str
+    kind: str
+    predictor: str
+    seed: int
+
+
+class Shown(NamedTuple):
+    """The predictors of a protocol in configured order: those that run, and why others do not."""
+
+    predictors: list[tuple[str, str]]  # kind, name
+    not_run: dict[str, str]  # name -> reason
+
+
+def folds(config: Config, study: str, split: str) -> list[int]:
+    """Return the folds of a split: 0 alone for a single split."""
+    return list(range(config["studies"][study]["splits"][split].get("folds", 1)))
+
+
+def splits_of(config: Config, study: str) -> list[str]:
+    """Return the splits that a protocol uses, in configured order."""
+    used = {protocol["split"] for protocol in config["studies"][study]["protocols"].values()}
+    return [split for split in config["studies"][study]["splits"] if split in used]
+
+
+def kind(config: Config, study: str, predictor: str) -> str:
+    """Return members or ensembles; raises KeyError for a predictor that is not run."""
+    for name in (MEMBERS, ENSEMBLES):
+        if predictor in config["studies"][study][name]:
+            return name
+    raise KeyError(predictor)
+
+
+def predictors(config: Config, study: str, split: str) -> list[tuple[str, str]]:
+    """Return (kind, name) of the predictors that run and are shown on ``split``, each once."""
+    found = {
+        predictor: None
+        for name, protocol in config["studies"][study]["protocols"].items()
+        if protocol["split"] == split
+        for predictor in shown(config, study, name).predictors
+    }
+    return list(found)
+
+
+def shown(config: Config, study: str, protocol: str) -> Shown:
+    """Return the predictors of a protocol that run, and the reasons of those that do not."""
+    reasons = config["studies"][study]["not_run"]
+    names = config["studies"][study]["protocols"][protocol]["predictors"]
+    run = [(kind(config, study, name), name) for name in names if name not in reasons]
+    return Shown(run, {name: reasons[name] for name in names if name in reasons})
+
+
+def members(config: Config, study: str, split: str) -> list[str]:
+    """Return the members needed on ``split``, themselves or in an ensemble, in configured order."""
+    ensembles = config["studies"][study][ENSEMBLES]
+    needed = {
+        member
+        for group, name in predictors(config, study, split)
+        for member in ([name] if group == MEMBERS else ensembles[name]["members"])
+    }
+    return [member for member in config["studies"][study][MEMBERS] if member in needed]
+
+
+def trainings(config: Config, study: str) -> list[Training]:
+    """Return every network that the study needs."""
+    return [
+        Training(dataset, split, member, fold, seed)
+        for dataset in config["studies"][study]["datasets"]
+        for split in splits_of(config, study)
+        for member in members(config, study, split)
+        for fold in folds(config, study, split)
+        for seed in config["studies"][study]["seeds"]
+    ]
+
+
+def evaluations(config: Config, study: str) -> list[Evaluation]:
+    """Return every predictor to judge, on every split that a protocol shows it on."""
+    return [
+        Evaluation(dataset, split, group, name, seed)
+        for dataset in config["studies"][study]["datasets"]
+        for split in splits_of(config, study)
+        for group, name in predictors(config, study, split)
+        for seed in config["studies"][study]["seeds"]
+    ]
+
+
+def evaluation_settings(config: Config, study: str, split: str, predictor: str) -> dict[str, Any]:
+    """Return batches and tolerance (mm) of the protocols that show ``predictor`` on ``split``.
+
+    A value that none of them states is None; where two state one, the first holds.
+    """
+    protocols = [
+        protocol
+        for protocol in config["studies"][study]["protocols"].values()
+        if protocol["split"] == split and predictor in protocol["predictors"]
+    ]
+    return {
+        key: next((protocol[key] for protocol in protocols if key in protocol), None)
+        for key in ("batches", "tolerance")
+    }

@@ -1,0 +1,493 @@
+"""config.yaml: what is refused and in which words, and what a run makes of it."""
+
+import copy
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from medley import config, config_check, config_known, config_schema
+from medley.config_known import Known
+from medley.errors import InputError
+
+PROJECT = Path(__file__).parents[1]
+
+KNOWN = Known(
+    readers={"hearts": {"RV": (1,), "MYO": (2,), "LV": (3,)}},
+    architectures=frozenset({"fpn", "unet"}),
+    losses=frozenset({"dice", "top_k"}),
+    optimisers=frozenset({"adam", "sgd"}),
+    schedules=frozenset({"constant", "cosine"}),
+    tables=frozenset({"accuracy"}),
+    figures=frozenset({"curves"}),
+)
+
+TEXT = """
+preset: full
+all: [cine]
+phantom_cases: 40
+image_scale: 1
+width: 1
+bootstrap: 1000
+threads: 1
+leave_out: []
+presets:
+  full: {}
+  small:
+    {source: phantom, phantom_cases: 6, image_scale: 0.5, width: 0.25, epochs: 3, folds: 2, seeds: [7], bootstrap: 20}
+datasets:
+  hearts: {reader: hearts, source: {kind: download}, regions: {heart: [RV, MYO, LV]}}
+recipes:
+  pad: {intensity: minmax, shape: [192, 250, 8]}
+  fine: {intensity: {percentile: [0.5, 99.5]}, spacing: [1.5, 1.5, null]}
+studies:
+  cine:
+    datasets: [hearts]
+    seeds: [0, 1]
+    splits:
+      single: {parts: {train: 0.7, validation: 0.1, test: 0.2}, stratify: pathology}
+      folds: {folds: 5, test: official, seed: 3}
+    training: {loss: dice, optimiser: adam, lr: 1.0e-4, batch: 8, epochs: 10, keep: last}
+    members:
+      fpn: {architecture: FPN, encoder: resnet34, labels: [heart], recipe: pad}
+      unet: {architecture: Unet, encoder: resnet34, labels: [heart], recipe: fine, epochs: 4}
+      fpn-pretrained: {architecture: FPN, encoder: resnet34, weights: imagenet, labels: [heart], recipe: pad}
+      fpn-parts: {architecture: FPN, encoder: resnet34, labels: [RV, LV], recipe: pad}
+    ensembles:
+      mean: {kind: mean, of: [unet, fpn]}
+      weighted: {kind: weighted, weights: {unet: 0.5, fpn: 0.3, fpn-pretrained: 0.2}}
+      best: {kind: best, of: [fpn, fpn-pretrained]}
+    protocols:
+      as_reported: {split: single, predictors: [fpn, weighted], batches: 25}
+      audited: {split: folds, predictors: [fpn, unet, fpn-pretrained, mean, best], tolerance: 2.0}
+    tables: [accuracy]
+    figures: [curves]
+"""
+
+
+@pytest.fixture
+def raw(monkeypatch):
+    monkeypatch.setattr(config_known, "known", lambda: KNOWN)
+    return yaml.safe_load(TEXT)
+
+
+def at(value, path):
+    for key in path.split("."):
+        value = value[key]
+    return value
+
+
+def changed(raw, path, value):
+    parent, _, key = path.rpartition(".")
+    (at(raw, parent) if parent else raw)[key] = value
+    return raw
+
+
+def problems(raw):
+    with pytest.raises(InputError) as caught:
+        config.check(raw)
+    return str(caught.value).splitlines()
+
+
+def test_the_example_is_accepted(raw):
+    config.check(raw)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "line"),
+    [
+        ("presett", 1, "presett: unknown key; did you mean 'preset'?"),
+        ("preset", "smal", "preset: no preset 'smal'; did you mean 'small'?"),
+        ("all", "cine", "all: 'cine' is text; write [cine]"),
+        ("all", ["cin"], "all: no study 'cin'; did you mean 'cine'?"),
+        ("width", True, "width: True is true or false; write a number"),
+        ("width", 0, "width: 0 is not allowed; write more than 0"),
+        ("threads", 1.5, "threads: 1.5 is a number; write a whole number"),
+        ("presets.small.lr", 0.1, "presets.small.lr: unknown key; known: all, bootstrap, epochs, folds, image_scale, "
+         "leave_out, phantom_cases, seeds, source, width"),
+        ("leave_out", ["fpn"], "leave_out: 'fpn' matches no member; write study/member"),
+        ("leave_out", ["cine/fnp"], "leave_out: 'cine/fnp' matches no member; did you mean 'cine/fpn'?"),
+        ("presets.small.leave_out", ["cine/*-net"], "presets.small.leave_out: 'cine/*-net' matches no member; did "
+         "you mean 'cine/unet'?"),
+        ("datasets.hearts.reader", "heart", "datasets.hearts.reader: no reader 'heart'; did you mean 'hearts'?"),
+        ("datasets.hearts.source", {"kind": "local"},
+         "datasets.hearts.source: no 'path'; add it"),
+        ("datasets.hearts.source", {"kind": "phantom", "path": "x"},
+         "datasets.hearts.source.path: this key has no place here; remove it"),
+        ("datasets.hearts.source.kind", "phantoms",
+         "datasets.hearts.source.kind: phantoms is not allowed; did you mean 'phantom'?"),
+        ("datasets.hearts.regions.LV", ["RV"], "datasets.hearts.regions.LV: 'LV' is already a label of hearts; take "
+         "another name"),
+        ("datasets.hearts.regions.heart", ["RV", "LVM"],
+         "datasets.hearts.regions.heart: no label 'LVM'; did you mean 'LV'?"),
+        ("recipes.pad.shape", [192, 256], "recipes.pad.shape: [192, 256] is not allowed; write 3 entries or more"),
+        ("recipes.pad.intensity", "min", "recipes.pad.intensity: 'min' is not allowed; write minmax (to [0, 1] per "
+         "volume), or {percentile: [low, high]} (clip there, then zero mean and unit variance)"),
+        ("recipes.fine.intensity.percentile", [90, 5],
+         "recipes.fine.intensity.percentile: [90, 5] does not rise; write [low, high]"),
+        ("studies.cine.datasets", ["heart"], "studies.cine.datasets: no dataset 'heart'; did you mean 'hearts'?"),
+        ("studies.cine.splits.single.parts.test", 0.3,
+         "studies.cine.splits.single.parts: the shares sum to 1.1; make them sum to 1"),
+        ("studies.cine.splits.folds.folds", 1, "studies.cine.splits.folds.folds: 1 is not allowed; write at least 2"),
+        ("studies.cine.splits.single.folds", 3,
+         "studies.cine.splits.single.folds: this key has no place here; remove it"),
+        ("studies.cine.training.lr", "1e-4", "studies.cine.training.lr: '1e-4' is text; write 1.0e-4"),
+        ("studies.cine.training.lr", "fast", "studies.cine.training.lr: 'fast' is text; write a number"),
+        ("studies.cine.training.loss", "dise", "studies.cine.training.loss: no loss 'dise'; did you mean 'dice'?"),
+        ("studies.cine.members.fpn.loss", {"name": "topk", "k": 10},
+         "studies.cine.members.fpn.loss: no loss 'topk'; did you mean 'top_k'?"),
+        ("studies.cine.members.fpn.loss", 5, "studies.cine.members.fpn.loss: 5 is not allowed; write a name of "
+         "lower-case letters, digits and _, or {name: …, option: …}"),
+        ("studies.cine.members.fpn.schedule", "step",
+         "studies.cine.members.fpn.schedule: no schedule 'step'; known: constant, cosine"),
+        ("studies.cine.members.fpn.architecture", "FPNN",
+         "studies.cine.members.fpn.architecture: no architecture 'FPNN'; did you mean 'fpn'?"),
+        ("studies.cine.members.fpn.recipe", "padd",
+         "studies.cine.members.fpn.recipe: no recipe 'padd'; did you mean 'pad'?"),
+        ("studies.cine.members.fpn-parts.labels", ["RV", "MY"],
+         "studies.cine.members.fpn-parts.labels: no label of hearts 'MY'; did you mean 'MYO'?"),
+        ("studies.cine.members.fpn-parts.labels", ["heart", "LV"],
+         "studies.cine.members.fpn-parts.labels: 'heart' and 'LV' overlap, a softmax excludes that; write head: "
+         "sigmoid"),
+        ("studies.cine.members.fpn.keep", "best",
+         "studies.cine.members.fpn.keep: best is not allowed; allowed: best_validation_loss, last"),
+        ("studies.cine.members.fpn-pretrained.encoder", None,
+         "studies.cine.members.fpn-pretrained.weights: 'imagenet' without an encoder; name the encoder or write null"),
+        ("studies.cine.ensembles.mean.of", ["unet", "fnp"],
+         "studies.cine.ensembles.mean.of: no member 'fnp'; did you mean 'fpn'?"),
+        ("studies.cine.ensembles.mean.of", [],
+         "studies.cine.ensembles.mean.of: [] is not allowed; write 1 entries or more"),
+        ("studies.cine.ensembles.mean.of", ["fpn", "fpn-parts"],
+         "studies.cine.ensembles.mean: fpn has [heart] (softmax) and fpn-parts has [RV, LV] (softmax); combine "
+         "members of one label set and head"),
+        ("studies.cine.ensembles.weighted.weights", {"unet": 0.6, "fnp": 0.4},
+         "studies.cine.ensembles.weighted.weights: no member 'fnp'; did you mean 'fpn'?"),
+        ("studies.cine.ensembles.weighted.weights", {"unet": 1.2, "fpn": -0.2},
+         "studies.cine.ensembles.weighted.weights.fpn: -0.2 is negative; write 0 or more"),
+        ("studies.cine.ensembles.weighted.weights", {"unet": 0, "fpn": 0},
+         "studies.cine.ensembles.weighted.weights: all are 0; give one member a weight above 0"),
+        ("studies.cine.ensembles.weighted.of", ["fpn"],
+         "studies.cine.ensembles.weighted.of: this key has no place here; remove it"),
+        ("studies.cine.ensembles.fpn", {"kind": "mean", "of": ["fpn"]},
+         "studies.cine.ensembles.fpn: a member has this name too; take another one"),
+        ("studies.cine.protocols.audited.split", "fold",
+         "studies.cine.protocols.audited.split: no split 'fold'; did you mean 'folds'?"),
+        ("studies.cine.protocols.audited.predictors", ["means"],
+         "studies.cine.protocols.audited.predictors: no member or ensemble 'means'; did you mean 'mean'?"),
+        ("studies.cine.tables", ["acuracy"], "studies.cine.tables: no table 'acuracy'; did you mean 'accuracy'?"),
+        ("studies.cine.figures", ["curve"], "studies.cine.figures: no figure 'curve'; did you mean 'curves'?"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_that_says_what_would_be_right(raw, path, value, line):
+    assert problems(changed(raw, path, value)) == [line]
+
+
+def test_a_member_needs_everything_from_itself_or_the_training(raw):
+    del raw["studies"]["cine"]["training"]["epochs"]
+    lines = problems(raw)
+    assert "studies.cine.members.fpn: no 'epochs'; add it here or under studies.cine.training" in lines
+    assert not any("members.unet" in line for line in lines)  # it states its own
+
+
+def test_all_problems_are_listed_together(raw):
+    changed(raw, "studies.cine.members.fpn.lerning_rate", 1)
+    changed(raw, "studies.cine.training.batch", "8.5e1")
+    changed(raw, "studies.cine.ensembles.mean.of", ["unet", "fnp"])
+    changed(raw, "leave_out", ["cine/none"])
+    starts = [line.split(":")[0] for line in problems(raw)]
+    assert {
+        "studies.cine.members.fpn.lerning_rate",
+        "studies.cine.training.batch",
+        "studies.cine.ensembles.mean.of",
+        "leave_out",
+    } <= set(starts)
+
+
+@pytest.mark.parametrize("broken", [5, None, "text", [], [1], {"x": 1}])
+def test_nothing_breaks_the_check_itself(raw, broken):
+    """Each value of the file in turn becomes nonsense: an InputError or nothing, never another error."""
+
+    def paths(value, path=()):
+        yield path
+        children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        for key, child in children:
+            yield from paths(child, (*path, key))
+
+    refused = 0
+    for path in list(paths(raw))[1:]:
+        spoilt = copy.deepcopy(raw)
+        parent = spoilt
+        for key in path[:-1]:
+            parent = parent[key]
+        parent[path[-1]] = copy.deepcopy(broken)
+        try:
+            config.check(spoilt)
+        except InputError as error:
+            refused += 1
+            assert all(": " in line and "; " in line for line in str(error).splitlines()), str(error)
+    assert refused > 50
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("", "presets"),
+        ("datasets.hearts", "reader"),
+        ("recipes.pad", "intensity"),
+        ("studies.cine", "splits"),
+        ("studies.cine.splits.folds", "folds"),
+        ("studies.cine.splits.single.parts", "test"),
+        ("studies.cine.ensembles.mean", "of"),
+        ("studies.cine.ensembles.weighted", "weights"),
+        ("studies.cine.protocols.audited", "split"),
+    ],
+)
+def test_missing_keys_are_named(raw, path, key):
+    del (at(raw, path) if path else raw)[key]
+    assert any(line.startswith(f"{path or 'config.yaml'}: no {key!r}; add it") for line in problems(raw))
+
+
+def test_members_of_an_ensemble_have_one_head(raw):
+    assert problems(changed(raw, "studies.cine.members.unet.head", "sigmoid")) == [
+        f"studies.cine.ensembles.{name}: unet has [heart] (sigmoid) and fpn has [heart] (softmax); combine members of "
+        "one label set and head"
+        for name in ("mean", "weighted")
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["demo", "datasets", "phantom", "tables", "all", "train", "train_member", "plot_x", "small"]
+)
+def test_names_that_mean_something_else_are_refused_for_studies(raw, name):
+    raw["studies"][name] = raw["studies"].pop("cine")
+    raw["all"] = [name]
+    (line,) = problems(raw)
+    assert line.startswith(f"studies.{name}: ")
+
+
+@pytest.mark.parametrize("name", ["a b", "_x", "a/b", "a.b", ""])
+def test_names_have_letters_digits_underscore_and_hyphen(raw, name):
+    raw["studies"]["cine"]["members"][name] = dict(raw["studies"]["cine"]["members"]["fpn"])
+    (line,) = problems(raw)
+    assert line == f"studies.cine.members: {name!r} is not a name; {config_schema.NAME}"
+
+
+def test_keys_that_yaml_reads_as_something_else_are_named(raw):
+    raw["studies"]["cine"]["members"][2018] = {}
+    raw["recipes"][True] = {}
+    assert problems(raw) == [
+        "recipes.True: YAML reads this key as true or false; write it in quotes",
+        "studies.cine.members.2018: YAML reads this key as a whole number; write it in quotes",
+    ]
+
+
+def test_rules_and_targets_of_the_workflow_are_refused_names():
+    files = [*sorted((PROJECT / "rules").glob("*.smk")), PROJECT / "Snakefile"]
+    text = "\n".join(path.read_text() for path in files if path.exists())
+    rules = set(re.findall(r"^\s*(?:rule|checkpoint) (\w+):", text, flags=re.MULTILINE))
+    unnamed = {rule for rule in rules if not rule.startswith(config_check.RULE_PREFIXES)}
+    assert "split_cases" in unnamed
+    assert unnamed <= config_check.REFUSED
+
+
+# Reading and writing
+
+
+def test_reading_refuses_doubled_keys(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n")
+    with pytest.raises(InputError, match=r"config\.yaml: line 5: key 'c' stands twice; remove one"):
+        config.read(path)
+
+
+def test_reading_keeps_merges_and_equal_keys_of_different_mappings(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("base: &base {c: 1, d: 2}\nother: {<<: *base, c: 3}\n")
+    assert config.read(path) == {"base": {"c": 1, "d": 2}, "other": {"c": 3, "d": 2}}
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [1", "no YAML"), ("- 1", "no keys"), ("", "no keys")])
+def test_reading_refuses_what_is_no_mapping(tmp_path, text, message):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        config.read(tmp_path / "config.yaml")
+
+
+def test_reading_names_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match=r"none\.yaml: No such file"):
+        config.read(tmp_path / "none.yaml")
+
+
+def test_the_effective_configuration_is_read_back_as_it_was(raw, tmp_path):
+    resolved = config.resolve(raw, exists=lambda path: True)
+    config.write(tmp_path / "config.yaml", resolved)
+    assert yaml.safe_load((tmp_path / "config.yaml").read_text()) == resolved
+    assert "&id" not in (tmp_path / "config.yaml").read_text()
+
+
+# Resolving
+
+
+def test_the_full_preset_changes_nothing(raw):
+    resolved = config.resolve(raw)
+    assert resolved["results"] == "results"
+    assert resolved["datasets"]["hearts"]["folder"] == "data/download/hearts"
+    assert resolved["recipes"]["pad"] == {"intensity": "minmax", "spacing": None, "shape": [192, 250, 8]}
+    study = resolved["studies"]["cine"]
+    assert study["seeds"] == [0, 1]
+    assert study["splits"] == {
+        "single": {"parts": {"train": 0.7, "validation": 0.1, "test": 0.2}, "stratify": "pathology", "seed": 0},
+        "folds": {"folds": 5, "stratify": None, "test": "official", "seed": 3},
+    }
+    assert study["members"]["unet"] == {
+        "architecture": "Unet", "encoder": "resnet34", "weights": None, "width": 1, "labels": ["heart"],
+        "head": "softmax", "recipe": "fine", "loss": "dice", "optimiser": "adam", "lr": 1e-4,
+        "schedule": "constant", "batch": 8, "epochs": 4, "keep": "last",
+    }  # fmt: skip
+    assert study["not_run"] == {}
+
+
+def test_a_preset_changes_the_size_of_a_run(raw):
+    resolved = config.resolve(changed(raw, "preset", "small"))
+    assert resolved["results"] == "results/small"
+    assert (resolved["phantom_cases"], resolved["width"], resolved["bootstrap"]) == (6, 0.25, 20)
+    assert resolved["datasets"]["hearts"]["source"] == {"kind": "phantom"}
+    assert resolved["datasets"]["hearts"]["folder"] == "results/small/phantom/hearts"
+    assert resolved["recipes"]["pad"]["shape"] == [96, 128, 8]  # 125 is nearest to 128 among multiples of 32
+    study = resolved["studies"]["cine"]
+    assert study["seeds"] == [7]
+    assert study["splits"]["folds"]["folds"] == 2
+    assert "folds" not in study["splits"]["single"]
+    assert {member["epochs"] for member in study["members"].values()} == {3}
+    assert {member["width"] for member in study["members"].values()} == {0.25}
+
+
+def test_resolving_leaves_its_argument_alone(raw):
+    before = copy.deepcopy(raw)
+    config.resolve(changed(raw, "preset", "small"))
+    assert raw == changed(before, "preset", "small")
+
+
+def test_a_local_source_is_its_own_folder(raw):
+    resolved = config.resolve(changed(raw, "datasets.hearts.source", {"kind": "local", "path": "/where/it/is"}))
+    assert resolved["datasets"]["hearts"]["folder"] == "/where/it/is"
+
+
+def test_ensembles_take_the_members_that_run_and_say_what_they_lack(raw):
+    raw["leave_out"] = ["cine/*-pretrained"]
+    asked = []
+    resolved = config.resolve(raw, exists=lambda path: bool(asked.append(path)))
+    study = resolved["studies"]["cine"]
+    assert asked == ["data/weights/resnet34-imagenet.safetensors"]
+    assert study["not_run"] == {"fpn-pretrained": "weights missing"}
+    assert "fpn-pretrained" not in study["members"]
+    weighted = study["ensembles"]["weighted"]
+    assert weighted["members"] == ["unet", "fpn"]
+    assert weighted["weights"] == pytest.approx({"unet": 0.625, "fpn": 0.375})
+    assert weighted["built_without"] == ["fpn-pretrained"]
+    assert weighted["recipe"] is None  # fpn and unet differ
+    assert study["ensembles"]["best"]["members"] == ["fpn"]
+    assert study["ensembles"]["best"]["recipe"] == "pad"
+
+
+def test_a_member_left_out_although_its_weights_are_there_is_left_out(raw):
+    raw["leave_out"] = ["cine/fpn-pretrained"]
+    assert config.resolve(raw, exists=lambda path: True)["studies"]["cine"]["not_run"] == {"fpn-pretrained": "left out"}
+
+
+def test_an_ensemble_without_members_is_not_run(raw):
+    raw["leave_out"] = ["cine/fpn*"]
+    study = config.resolve(raw, exists=lambda path: False)["studies"]["cine"]
+    assert study["not_run"] == {
+        "fpn": "left out",
+        "fpn-pretrained": "weights missing",
+        "fpn-parts": "left out",
+        "best": "left out and weights missing",
+    }
+    assert list(study["ensembles"]) == ["mean", "weighted"]
+
+
+def test_what_is_left_out_of_the_full_run_is_left_out_of_every_preset(raw):
+    raw["leave_out"] = ["cine/unet"]
+    raw["presets"]["small"]["leave_out"] = ["cine/fpn-parts"]
+    raw["preset"] = "small"
+    assert list(config.resolve(raw)["studies"]["cine"]["not_run"]) == ["unet", "fpn-parts"]
+
+
+def test_all_are_all_studies_unless_said(raw):
+    del raw["all"]
+    assert config.resolve(raw)["all"] == ["cine"]
+
+
+# This project's own files
+
+
+def test_the_schema_is_one_and_describes_every_key():
+    schema = config_schema.schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+    def objects(part):
+        if isinstance(part, dict):
+            if "additionalProperties" in part and "properties" in part:
+                yield part
+            for value in part.values():
+                yield from objects(value)
+        elif isinstance(part, list):
+            for value in part:
+                yield from objects(value)
+
+    found = list(objects(schema))
+    assert len(found) >= 10
+    for part in found:
+        assert part["additionalProperties"] is False
+        for key, value in part["properties"].items():
+            described = value.get("description") or schema["$defs"][value["$ref"].rsplit("/", 1)[1]]
+            assert described, key
+
+
+@pytest.mark.parametrize("preset", ["full", "demo"])
+def test_the_projects_configuration_is_sound(preset):
+    own = config.read(PROJECT / "config.yaml")
+    own["preset"] = preset
+    resolved = config.resolve(own)
+    assert resolved["results"] == ("results" if preset == "full" else "results/demo")
+
+
+def test_readers_and_losses_are_known_without_importing_them(tmp_path):
+    library = tmp_path / "medley"
+    for package in ("datasets", "losses", "models"):
+        (library / package).mkdir(parents=True)
+        (library / package / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    (library / "datasets" / "lungs.py").write_text("import torch\nLABELS: dict = {'lung': (1, 2)}\n")
+    (library / "datasets" / "helper.py").write_text("import torch\n")
+    (library / "losses" / "bce.py").write_text("raise RuntimeError('imported')\n")
+    (library / "models" / "unet.py").write_text("raise RuntimeError('imported')\n")
+    (library / "optimisers.py").write_text("OPTIMISERS = {'adam': make()}\nSCHEDULES = {'constant': make()}\n")
+    (tmp_path / "tabulate_cost.py").touch()
+    (tmp_path / "plot_curves.py").touch()
+    assert config_known.known(tmp_path) == Known(
+        readers={"lungs": {"lung": (1, 2)}},
+        architectures=frozenset({"unet"}),
+        losses=frozenset({"bce"}),
+        optimisers=frozenset({"adam"}),
+        schedules=frozenset({"constant"}),
+        tables=frozenset({"cost"}),
+        figures=frozenset({"curves"}),
+    )
+
+
+def test_planning_imports_nothing_heavy():
+    heavy = ("torch", "numpy", "pandas", "scipy", "matplotlib", "nibabel", "monai")
+    program = (
+        "import sys; from medley import config, plan, digest\n"
+        f"config.check(config.read({str(PROJECT / 'config.yaml')!r}))\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT / "scripts", capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,274 @@
+import json
+import sys
+import types
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medley import ensembles, probabilities
+from medley.cases import Case, write_cases
+from medley.errors import InputError
+from medley.files import read_json
+from medley.probabilities import Contents, Entry
+
+LABELS = ("RV", "LV")
+SHAPE = (2, 6, 5)
+ENTRIES = {
+    "a": Entry(0, "out_of_fold"),
+    "b": Entry(0, "out_of_fold"),
+    "c": Entry(1, "out_of_fold"),
+    "x": Entry(None, "test"),
+}
+STEP = 1 / 255
+
+
+def random_values(seed, shape=SHAPE):
+    powers = np.random.default_rng(seed).random((3, *shape)) ** 6
+    return (powers / powers.sum(axis=0)).astype(np.float32)
+
+
+def true_mask(case, shape=SHAPE):
+    """The mask (values 0, 1, 2) of a case."""
+    return np.random.default_rng(ord(case)).integers(0, 3, shape).astype(np.uint8)
+
+
+def truth(case):
+    return np.stack([true_mask(case) == 1, true_mask(case) == 2])
+
+
+def sure(mask):
+    """Probabilities of a member that predicts ``mask``, (channels, slices, rows, columns)."""
+    return (mask == np.arange(3)[:, None, None, None]).astype(np.float32)
+
+
+def write_member(folder, predict, entries=ENTRIES, labels=LABELS, head="softmax"):
+    for case in entries:
+        probabilities.write_case(folder, case, predict(case), head)
+    probabilities.write_contents(folder, Contents(head, labels, entries))
+    return folder
+
+
+def random_members(folder, count, seed=0):
+    return {
+        f"m{number}": write_member(
+            folder / f"m{number}", lambda case, number=number: random_values([seed, number, ord(case)])
+        )
+        for number in range(count)
+    }
+
+
+def build(kind, members, target, weights=None):
+    return ensembles.build(kind, members, weights, truth, target)
+
+
+def all_cases(folder):
+    return np.array([probabilities.read_case(folder, case) for case in ENTRIES])
+
+
+def test_the_mean_of_equal_members_is_that_member_to_the_byte(tmp_path):
+    member = write_member(tmp_path / "m", lambda case: random_values(ord(case)))
+    assert build("mean", {f"m{number}": member for number in range(7)}, tmp_path / "mean") == {}
+    for case in ENTRIES:
+        file = f"{case}.probabilities"
+        assert (tmp_path / "mean" / file).read_bytes() == (member / file).read_bytes()
+    assert probabilities.read_contents(tmp_path / "mean") == Contents("softmax", LABELS, ENTRIES)
+
+
+def test_weight_one_for_the_first_gives_the_first(tmp_path):
+    members = random_members(tmp_path, 2)
+    build("weighted", members, tmp_path / "e", {"m0": 1.0, "m1": 0.0})
+    np.testing.assert_array_equal(all_cases(tmp_path / "e"), all_cases(members["m0"]))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.floats(0.01, 1), min_size=2, max_size=4), st.integers(0, 1000))
+def test_weighted_is_numpys_average_within_bounds_in_any_order(tmp_path_factory, weights, seed):
+    folder = tmp_path_factory.mktemp("ensemble")
+    members = random_members(folder, len(weights), seed)
+    named = dict(zip(members, weights, strict=True))
+    build("weighted", members, folder / "e", named)
+    build("weighted", dict(reversed(members.items())), folder / "reversed", named)
+    combined = all_cases(folder / "e")
+    stored = np.array([all_cases(member) for member in members.values()])
+    np.testing.assert_allclose(combined, np.average(stored, axis=0, weights=weights), atol=2 * STEP)
+    assert (combined >= stored.min(axis=0) - 2 * STEP).all()
+    assert (combined <= stored.max(axis=0) + 2 * STEP).all()
+    np.testing.assert_allclose(all_cases(folder / "reversed"), combined, atol=2 * STEP)
+
+
+def test_mean_of_a_sigmoid_head(tmp_path):
+    members = {
+        name: write_member(tmp_path / name, lambda case, p=p: np.full((2, *SHAPE), p, np.float32), head="sigmoid")
+        for name, p in {"one": 0.2, "two": 0.6}.items()
+    }
+    build("mean", members, tmp_path / "e")
+    np.testing.assert_allclose(all_cases(tmp_path / "e"), 0.4, atol=STEP)
+    assert not probabilities.decide(tmp_path / "e", "a").any()
+
+
+def test_background_is_background(tmp_path):
+    build("background", random_members(tmp_path, 2), tmp_path / "e")
+    assert probabilities.read_contents(tmp_path / "e").cases == ENTRIES
+    combined = all_cases(tmp_path / "e")
+    assert (combined[:, 0] == 1).all() and (combined[:, 1:] == 0).all()
+
+
+def test_best_is_the_perfect_member_among_random_ones(tmp_path):
+    members = random_members(tmp_path, 9)
+    members["perfect"] = write_member(tmp_path / "perfect", lambda case: sure(true_mask(case)))
+    said = build("best", members, tmp_path / "e")
+    assert said["chosen"] == "perfect" and said["scores"]["perfect"] == 1
+    assert all(score < 0.9 for name, score in said["scores"].items() if name != "perfect")
+    assert {fold: own["chosen"] for fold, own in said["by_fold"].items()} == {"0": "perfect", "1": "perfect"}
+    np.testing.assert_array_equal(all_cases(tmp_path / "e"), all_cases(members["perfect"]))
+
+
+def test_best_never_sees_the_test_cases_nor_the_fold_it_is_judged_on(tmp_path):
+    """``early`` is right in fold 0, ``late`` in fold 1, ``oracle`` in the test case alone."""
+    right = {"early": "ab", "late": "c", "oracle": "x"}
+    members = {
+        name: write_member(
+            tmp_path / name, lambda case, cases=cases: sure(true_mask(case) if case in cases else 0 * true_mask(case))
+        )
+        for name, cases in right.items()
+    }
+    said = build("best", members, tmp_path / "e")
+    assert said["scores"] == pytest.approx({"early": 2 / 3, "late": 1 / 3, "oracle": 0})
+    assert {fold: own["chosen"] for fold, own in said["by_fold"].items()} == {"0": "late", "1": "early"}
+    sources = {"a": "late", "b": "late", "c": "early", "x": "early"}
+    for case, name in sources.items():
+        np.testing.assert_array_equal(
+            probabilities.read_case(tmp_path / "e", case), probabilities.read_case(members[name], case)
+        )
+
+
+def test_best_of_one_fold_is_chosen_on_its_validation_cases(tmp_path):
+    entries = {"a": Entry(0, "out_of_fold"), "x": Entry(None, "test")}
+    members = {
+        "wrong": write_member(tmp_path / "wrong", lambda case: sure(0 * true_mask(case)), entries),
+        "right": write_member(tmp_path / "right", lambda case: sure(true_mask(case)), entries),
+    }
+    assert build("best", members, tmp_path / "e") == {"chosen": "right", "scores": {"right": 1, "wrong": 0}}
+
+
+def test_best_averages_over_cases_then_labels_and_leaves_out_what_neither_has(tmp_path):
+    """RV: Dice 1 in a, 2/3 in b, in neither in c; LV: 0.5 in a only. Mean (5/6 + 1/2) / 2 = 2/3."""
+
+    def plane(*values):
+        return np.array(values, dtype=np.uint8).reshape(1, 1, -1)
+
+    masks = {"a": plane(1, 2, 2, 0, 0), "b": plane(1, 1, 0, 0, 0), "c": plane(0, 0, 0, 0, 0)}
+    predicted = {"a": plane(1, 2, 0, 2, 0), "b": plane(1, 0, 0, 0, 0), "c": plane(0, 0, 0, 0, 0)}
+    entries = {case: Entry(0, "out_of_fold") for case in masks}
+    member = write_member(tmp_path / "m", lambda case: sure(predicted[case]), entries)
+    said = ensembles.build(
+        "best", {"m": member}, None, lambda case: np.stack([masks[case] == 1, masks[case] == 2]), tmp_path / "e"
+    )
+    assert said["scores"]["m"] == pytest.approx(2 / 3)
+
+
+def test_equal_members_tie_by_name(tmp_path):
+    members = {
+        name: write_member(tmp_path / name, lambda case: sure(true_mask(case))) for name in ("unet", "fpn", "pan")
+    }
+    assert build("best", members, tmp_path / "e")["chosen"] == "fpn"
+
+
+def test_best_without_out_of_fold_cases_is_refused(tmp_path):
+    member = write_member(tmp_path / "fpn", lambda case: random_values(0), {"x": Entry(None, "test")})
+    with pytest.raises(InputError, match="fpn: no out-of-fold cases"):
+        build("best", {"fpn": member}, tmp_path / "e")
+    assert not (tmp_path / "e").exists()
+
+
+FAULTS = {
+    "other labels": ({"labels": ("LV", "RV")}, "members 'fpn' and 'unet' differ: softmax of RV, LV, softmax of LV, RV"),
+    "another head": ({"head": "sigmoid"}, "members 'fpn' and 'unet' differ: softmax of RV, LV, sigmoid of RV, LV"),
+    "a missing case": (
+        {"entries": {case: entry for case, entry in ENTRIES.items() if case != "b"}},
+        "members 'fpn' and 'unet' differ in case 'b': out_of_fold of fold 0, missing",
+    ),
+    "another split": (
+        {"entries": ENTRIES | {"c": Entry(0, "out_of_fold")}},
+        "members 'fpn' and 'unet' differ in case 'c': out_of_fold of fold 1, out_of_fold of fold 0",
+    ),
+    "another grid": (
+        {"predict": lambda case: random_values(0, (2, 5, 6))},
+        "members 'fpn' and 'unet' differ in the shape of case 'a'",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", ["mean", "best", "background"])
+def test_members_that_do_not_belong_together_are_refused(tmp_path, fault, kind):
+    changes, message = FAULTS[fault]
+    members = {
+        "fpn": write_member(tmp_path / "fpn", lambda case: random_values(0)),
+        "unet": write_member(tmp_path / "unet", **({"predict": lambda case: random_values(1)} | changes)),
+    }
+    with pytest.raises(InputError, match=message):
+        build(kind, members, tmp_path / "e")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fpn", "unet"]
+
+
+def test_a_torn_file_leaves_the_old_ensemble(tmp_path):
+    members = random_members(tmp_path, 2)
+    build("mean", members, tmp_path / "e")
+    before = all_cases(tmp_path / "e")
+    path = members["m1"] / "x.probabilities"
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(InputError, match=r"m1.*'x': torn"):
+        build("mean", members, tmp_path / "e")
+    np.testing.assert_array_equal(all_cases(tmp_path / "e"), before)
+
+
+def test_a_member_without_weight_and_an_unknown_kind_are_refused(tmp_path):
+    members = random_members(tmp_path, 2)
+    with pytest.raises(InputError, match="'m1' has no weight"):
+        build("weighted", members, tmp_path / "e", {"m0": 1.0})
+    with pytest.raises(InputError, match="'meen' are not known; known are background, best, mean, weighted"):
+        build("meen", members, tmp_path / "e")
+
+
+def test_a_mask_on_another_grid_is_named(tmp_path):
+    with pytest.raises(InputError, match="member 'm0', case 'a'"):
+        ensembles.build("best", random_members(tmp_path, 1), None, lambda case: truth(case)[:, :1], tmp_path / "e")
+
+
+def test_the_script_reads_masks_by_the_reader_and_says_what_it_built(tmp_path, monkeypatch):
+    source = types.ModuleType("source")
+    source.LABELS = {"RV": (1,), "MYO": (2,), "LV": (3,)}
+    source.read_mask = lambda case: np.where(true_mask(case.case) == 2, 3, true_mask(case.case)).astype(np.uint8)
+    registry = types.ModuleType("medley.datasets")
+    registry.reader = {"heart": source}.__getitem__
+    monkeypatch.setitem(sys.modules, "medley.datasets", registry)
+    monkeypatch.syspath_prepend("scripts")
+    monkeypatch.delitem(sys.modules, "build_ensemble", raising=False)
+    import build_ensemble
+
+    write_cases(
+        tmp_path / "cases.csv", [Case(case, case, "image", "mask", (6, 5, 2), (1.0, 1.0, 8.0)) for case in ENTRIES]
+    )
+    members = random_members(tmp_path, 1) | {
+        "perfect": write_member(tmp_path / "perfect", lambda case: sure(true_mask(case)))
+    }
+    ensemble = {
+        "kind": "best",
+        "members": list(members),
+        "weights": None,
+        "built_without": ["unet"],
+        "labels": ["RV", "LV"],
+        "head": "softmax",
+        "recipe": None,
+    }
+    build_ensemble.main(
+        members, tmp_path / "cases.csv", tmp_path / "e", tmp_path / "run.json", ensemble, "heart", {"all": ["RV", "LV"]}
+    )
+    run = read_json(tmp_path / "run.json")
+    assert run["chosen"] == "perfect" and run["built_without"] == ["unet"] and run["kind"] == "best"
+    assert run["members"] == ["m0", "perfect"] and run["labels"] == ["RV", "LV"] and run["weights"] is None
+    assert json.dumps(run["scores"], sort_keys=True).startswith('{"m0": 0.')
+    monkeypatch.delitem(sys.modules, "build_ensemble")
