@@ -10,14 +10,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from medley import ensembles, losses, models, plan
-from medley.config import read, resolve, weights_file
+from medley.config import check_folders, read, resolve, weights_file
 from medley.digest import code_digest
 from medley.errors import InputError
+from medley.datasets import phantom_module
+from medley.tables.study import Study
 
 try:
     for path in workflow.configfiles:
         read(path)  # Snakemake's own reader lets a key that stands twice pass
     CONFIG = resolve(config)
+    check_folders(CONFIG)
 except InputError as error:
     raise WorkflowError(f"config.yaml cannot be run:\n{error}")
 
@@ -139,6 +142,170 @@ def ensemble_code(w):
     )
 
 
+def predictor(w):
+    """The specification of a predictor, member or ensemble."""
+    try:
+        return STUDIES[w.study][w.kind][w.predictor]
+    except KeyError:
+        raise WorkflowError(
+            f"studies.{w.study}.{w.kind}: no {w.predictor!r} runs ({why_not(w.study, w.predictor)})"
+        )
+
+
+def recipe_of_predictor(w):
+    """The recipe of a member, or of an ensemble whose members share one; else None."""
+    name = predictor(w)["recipe"]
+    return None if name is None else CONFIG["recipes"][name]
+
+
+def tolerance(w):
+    """The study's tolerance of the normalised surface distance in mm, as the audited protocol states it."""
+    return STUDIES[w.study]["protocols"].get("audited", {}).get("tolerance")
+
+
+def batches_of_predictor(w):
+    """The number of test batches where a protocol shows the predictor on this split."""
+    return plan.evaluation_settings(CONFIG, w.study, w.split, w.predictor)["batches"]
+
+
+def protocol_of(study, name):
+    try:
+        return STUDIES[study]["protocols"][name]
+    except KeyError:
+        raise WorkflowError(
+            f"studies.{study}.protocols: this table or figure needs a protocol {name!r}"
+        )
+
+
+def shown(protocol):
+    """A study as a protocol shows it: what medley.tables.study.Study holds."""
+
+    def of(w):
+        study = STUDIES[w.study]
+        made_up = [
+            name
+            for name in study["datasets"]
+            if CONFIG["datasets"][name]["source"]["kind"] == "phantom"
+        ]
+        return {
+            "name": w.study,
+            "datasets": study["datasets"],
+            "phantoms": made_up,
+            "predictors": protocol_of(w.study, protocol)["predictors"],
+            "members": study["members"],
+            "ensembles": study["ensembles"],
+            "not_run": study["not_run"],
+        }
+
+    return of
+
+
+def files_of_predictors(study, protocol, predictors, file):
+    """`file` of predictors (kind, name) on a protocol's split, for every dataset and seed."""
+    split = protocol_of(study, protocol)["split"]
+    return [
+        f"{RESULTS}/{study}/{dataset}/{split}/{kind}/{name}/seed-{seed}/{file}"
+        for dataset in STUDIES[study]["datasets"]
+        for kind, name in predictors
+        for seed in STUDIES[study]["seeds"]
+    ]
+
+
+def shown_files(protocol, file):
+    """`file` of all predictors that a protocol shows."""
+    return lambda w: files_of_predictors(
+        w.study, protocol, plan.shown(CONFIG, w.study, protocol).predictors, file
+    )
+
+
+def overlaid_files(file):
+    """`file` of the predictors that overlays show: an ensemble of each label set and its members, first seed."""
+
+    def of(w):
+        names = {
+            name for group in Study(**shown("audited")(w)).combined() for name in group
+        }
+        chosen = [
+            (kind, name)
+            for kind, name in plan.shown(CONFIG, w.study, "audited").predictors
+            if name in names
+        ]
+        files = files_of_predictors(w.study, "audited", chosen, file)
+        return [
+            path for path in files if f"/seed-{STUDIES[w.study]['seeds'][0]}/" in path
+        ]
+
+    return of
+
+
+def shown_arrays(protocol):
+    """The array stores of the members that a protocol shows, themselves or in an ensemble."""
+
+    def of(w):
+        study, split = STUDIES[w.study], protocol_of(w.study, protocol)["split"]
+        recipes = {
+            study["members"][name]["recipe"]
+            for name in plan.members(CONFIG, w.study, split)
+        }
+        return [
+            f"{RESULTS}/datasets/{name}/arrays/{recipe}"
+            for name in study["datasets"]
+            for recipe in sorted(recipes)
+        ]
+
+    return of
+
+
+def training_files(file, protocol=None):
+    """`file` of every training of a study, or of those on a protocol's split."""
+
+    def of(w):
+        split = protocol and protocol_of(w.study, protocol)["split"]
+        return [
+            path_of_training(w.study, t, file)
+            for t in plan.trainings(CONFIG, w.study)
+            if split in (None, t.split)
+        ]
+
+    return of
+
+
+def path_of_training(study, t, file):
+    return f"{RESULTS}/{study}/{t.dataset}/{t.split}/members/{t.member}/fold-{t.fold}/seed-{t.seed}/{file}"
+
+
+def cases_of_study(w):
+    return [
+        f"{RESULTS}/datasets/{name}/cases.csv" for name in STUDIES[w.study]["datasets"]
+    ]
+
+
+def sources_of_study(w):
+    """Reader and regions of each dataset of a study."""
+    datasets = {name: CONFIG["datasets"][name] for name in STUDIES[w.study]["datasets"]}
+    return {
+        name: {key: dataset[key] for key in ("reader", "regions")}
+        for name, dataset in datasets.items()
+    }
+
+
+def overlays_code(w):
+    readers = {source["reader"] for source in sources_of_study(w).values()}
+    return code_digest(
+        "medley.figures.overlays",
+        "medley.figures.overlay_slices",
+        *(f"medley.datasets.{name}" for name in sorted(readers)),
+    )
+
+
+def audited_tolerance(w):
+    return protocol_of(w.study, "audited").get("tolerance")
+
+
+def audited_split(w):
+    return protocol_of(w.study, "audited")["split"]
+
+
 def datasets_run():
     """The datasets of the studies that `all` makes."""
     return sorted(
@@ -180,7 +347,7 @@ def arrays_run():
 def trainings_run(file):
     """`file` of every network to train."""
     return [
-        f"{RESULTS}/{study}/{t.dataset}/{t.split}/members/{t.member}/fold-{t.fold}/seed-{t.seed}/{file}"
+        path_of_training(study, t, file)
         for study in CONFIG["all"]
         for t in plan.trainings(CONFIG, study)
     ]

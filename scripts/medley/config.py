@@ -14,7 +14,7 @@ from medley.config_schema import defaults, in_order
 from medley.errors import InputError
 from medley.files import whole_file
 
-__all__ = ["check", "read", "resolve", "weights_file", "write"]
+__all__ = ["check", "check_folders", "read", "resolve", "weights_file", "write"]
 
 Config = dict[str, Any]
 
@@ -95,6 +95,17 @@ def resolve(raw: Mapping[str, Any], exists: Callable[[str], bool] = os.path.exis
         "recipes": recipes,
         "studies": studies,
     }
+
+
+def check_folders(resolved: Mapping[str, Any], exists: Callable[[str], bool] = os.path.isdir) -> None:
+    """Raise InputError listing every dataset whose local folder is not there; return None without any."""
+    lines = [
+        f"datasets.{name}.source.path: no folder {dataset['folder']!r}; give the folder that holds the dataset"
+        for name, dataset in resolved["datasets"].items()
+        if dataset["source"]["kind"] == "local" and not exists(dataset["folder"])
+    ]
+    if lines:
+        raise InputError("\n".join(lines))
 
 
 def _overlay(config: Config) -> Config:

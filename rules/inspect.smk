@@ -1,0 +1,30 @@
+"""Inspect: one job per dataset.
+
+Needs the table of cases and the raw files. Makes `quality.csv`, what is unusual about which case and whether
+the case is kept, and a contact sheet of those cases. Nothing else drops a case.
+"""
+
+
+rule inspect_cases:
+    input:
+        manifest=manifest,
+        cases="<results>/datasets/{dataset}/cases.csv",
+    output:
+        quality="<results>/datasets/{dataset}/quality.csv",
+        sheet="<results>/datasets/{dataset}/quality.png",
+    log:
+        "<logs>/inspect_cases/{dataset}.log",
+    benchmark:
+        "<benchmarks>/inspect_cases/{dataset}.tsv"
+    conda:
+        "../envs/medley.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        reader=reader,
+        code=reader_code("medley.quality", "medley.contact_sheet"),
+    message:
+        "Inspecting {wildcards.dataset}"
+    script:
+        "../scripts/inspect_cases.py"

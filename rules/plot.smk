@@ -1,0 +1,148 @@
+"""Plot: one job per study and figure.
+
+Needs metrics, histories, probabilities or tables. Makes the figure as PNG and PDF.
+"""
+
+
+rule plot_loss_curves:
+    input:
+        histories=training_files("history.csv", "as_reported"),
+        runs=training_files("run.json", "as_reported"),
+        published="docs/published.csv",
+    output:
+        png=report(
+            "<results>/{study}/figures/loss_curves.png",
+            caption="report/loss_curves.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "loss"},
+        ),
+        pdf="<results>/{study}/figures/loss_curves.pdf",
+        provenance="<results>/{study}/figures/loss_curves.json",
+    log:
+        "<logs>/plot_loss_curves/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        code=code_digest("medley.figures.loss_curves"),
+    message:
+        "Plotting losses of {wildcards.study}"
+    script:
+        "../scripts/plot_loss_curves.py"
+
+
+rule plot_accuracy_per_batch:
+    input:
+        batches=shown_files("as_reported", "batches.csv"),
+        published="docs/published.csv",
+    output:
+        png=report(
+            "<results>/{study}/figures/accuracy_per_batch.png",
+            caption="report/accuracy_per_batch.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "accuracy per test batch"},
+        ),
+        pdf="<results>/{study}/figures/accuracy_per_batch.pdf",
+        provenance="<results>/{study}/figures/accuracy_per_batch.json",
+    log:
+        "<logs>/plot_accuracy_per_batch/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        code=code_digest("medley.figures.accuracy_per_batch"),
+    message:
+        "Plotting accuracy per batch of {wildcards.study}"
+    script:
+        "../scripts/plot_accuracy_per_batch.py"
+
+
+rule plot_overlays:
+    input:
+        metrics=overlaid_files("metrics.csv"),
+        cases=cases_of_study,
+        probabilities=overlaid_files("probabilities"),
+    output:
+        png=report(
+            "<results>/{study}/figures/overlays.png",
+            caption="report/overlays.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "overlays"},
+        ),
+        pdf="<results>/{study}/figures/overlays.pdf",
+        provenance="<results>/{study}/figures/overlays.json",
+    log:
+        "<logs>/plot_overlays/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        sources=sources_of_study,
+        code=overlays_code,
+    message:
+        "Plotting overlays of {wildcards.study}"
+    script:
+        "../scripts/plot_overlays.py"
+
+
+rule plot_dice_boxplot:
+    input:
+        metrics=shown_files("audited", "metrics.csv"),
+        cases=cases_of_study,
+    output:
+        png=report(
+            "<results>/{study}/figures/dice_boxplot.png",
+            caption="report/dice_boxplot.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "Dice per case"},
+        ),
+        pdf="<results>/{study}/figures/dice_boxplot.pdf",
+        provenance="<results>/{study}/figures/dice_boxplot.json",
+    log:
+        "<logs>/plot_dice_boxplot/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        code=code_digest("medley.figures.dice_boxplot"),
+    message:
+        "Plotting Dice per case of {wildcards.study}"
+    script:
+        "../scripts/plot_dice_boxplot.py"
+
+
+rule plot_dice_cost:
+    input:
+        audited="<results>/{study}/tables/audited.csv",
+        cost="<results>/{study}/tables/cost.csv",
+    output:
+        png=report(
+            "<results>/{study}/figures/dice_cost.png",
+            caption="report/dice_cost.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "Dice against cost"},
+        ),
+        pdf="<results>/{study}/figures/dice_cost.pdf",
+        provenance="<results>/{study}/figures/dice_cost.json",
+    log:
+        "<logs>/plot_dice_cost/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        split=audited_split,
+        code=code_digest("medley.figures.dice_cost"),
+    message:
+        "Plotting Dice against cost of {wildcards.study}"
+    script:
+        "../scripts/plot_dice_cost.py"

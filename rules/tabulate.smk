@@ -1,0 +1,100 @@
+"""Tabulate: one job per study and table.
+
+Needs the metrics of the predictors that a protocol shows, or the records of their trainings, and the
+published numbers. Makes the table as CSV, LaTeX, Markdown and, for the report, HTML.
+"""
+
+
+rule tabulate_accuracy:
+    input:
+        metrics=shown_files("as_reported", "metrics.csv"),
+        batches=shown_files("as_reported", "batches.csv"),
+        published="docs/published.csv",
+    output:
+        csv="<results>/{study}/tables/accuracy.csv",
+        tex="<results>/{study}/tables/accuracy.tex",
+        md="<results>/{study}/tables/accuracy.md",
+        html=report(
+            "<results>/{study}/tables/accuracy.html",
+            caption="report/accuracy.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "accuracy as reported"},
+        ),
+        provenance="<results>/{study}/tables/accuracy.json",
+    log:
+        "<logs>/tabulate_accuracy/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.accuracy"),
+    message:
+        "Tabulating accuracy as reported of {wildcards.study}"
+    script:
+        "../scripts/tabulate_accuracy.py"
+
+
+rule tabulate_audited:
+    input:
+        metrics=shown_files("audited", "metrics.csv"),
+        cases=cases_of_study,
+        arrays=shown_arrays("audited"),
+    output:
+        csv="<results>/{study}/tables/audited.csv",
+        tex="<results>/{study}/tables/audited.tex",
+        md="<results>/{study}/tables/audited.md",
+        html=report(
+            "<results>/{study}/tables/audited.html",
+            caption="report/audited.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "audited metrics"},
+        ),
+        provenance="<results>/{study}/tables/audited.json",
+    log:
+        "<logs>/tabulate_audited/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        tolerance=audited_tolerance,
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.audited", "medley.tables.audited_text"),
+    message:
+        "Tabulating audited metrics of {wildcards.study}"
+    script:
+        "../scripts/tabulate_audited.py"
+
+
+rule tabulate_cost:
+    input:
+        runs=training_files("run.json"),
+        predictions=training_files("prediction.json"),
+    output:
+        csv="<results>/{study}/tables/cost.csv",
+        tex="<results>/{study}/tables/cost.tex",
+        md="<results>/{study}/tables/cost.md",
+        html=report(
+            "<results>/{study}/tables/cost.html",
+            caption="report/cost.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "cost"},
+        ),
+        provenance="<results>/{study}/tables/cost.json",
+    log:
+        "<logs>/tabulate_cost/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        code=code_digest("medley.tables.cost"),
+    message:
+        "Tabulating cost of {wildcards.study}"
+    script:
+        "../scripts/tabulate_cost.py"

@@ -1,0 +1,30 @@
+"""Inspect every case: from cases.csv and the raw files to quality.csv and its contact sheet."""
+
+import logging
+from collections import Counter
+
+from medley import contact_sheet, quality
+from medley.cases import read_cases
+from medley.datasets import reader
+from medley.log import job
+
+
+def main(cases_file: str, reader_name: str, quality_file: str, sheet_file: str) -> None:
+    """Write what the rules found, and a picture of it."""
+    cases = read_cases(cases_file)
+    source = reader(reader_name)
+    findings = quality.inspect(cases, source)
+    quality.write(quality_file, findings)
+    contact_sheet.draw(sheet_file, cases, findings, source)
+    for (rule, decision), number in sorted(Counter((f.rule, f.decision) for f in findings).items()):
+        logging.info("%s: %d of %d cases, %s", rule, number, len(cases), decision)
+
+
+if "snakemake" in globals():
+    with job(snakemake.log[0]):
+        main(
+            snakemake.input.cases,
+            snakemake.params.reader,
+            snakemake.output.quality,
+            snakemake.output.sheet,
+        )

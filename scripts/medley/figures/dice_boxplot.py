@@ -1,0 +1,77 @@
+"""Dice of every case per predictor and label: a box for the quartiles, a point for each case."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from medley.figures.style import COLUMN, Look, heading, looks
+from medley.tables.read import judged_part
+from medley.tables.study import Study
+
+LINE_HEIGHT = 0.17  # inches a predictor
+JITTER = 0.22  # of the distance between two predictors
+PARTS = {"test": "test cases", "out_of_fold": "out-of-fold cases"}
+
+
+def draw(
+    cases: pd.DataFrame,
+    study: Study,
+) -> Figure:
+    """Return the figure: a panel for each label of each dataset, predictors from top to bottom.
+
+    ``cases`` is what ``audited.per_case`` returns; the judged part is drawn, without the cases that have
+    no Dice (both masks empty).
+    """
+    part = judged_part(cases)
+    known = cases[cases["part"] == part].dropna(subset="dice")
+    panels = []
+    for dataset in study.datasets:
+        for label in study.in_order(known["label"]):
+            here = known[(known["dataset"] == dataset) & (known["label"] == label)]
+            dice = {name: here.loc[here["predictor"] == name, "dice"].to_numpy() for name in study.run}
+            dice = {name: values for name, values in dice.items() if len(values)}
+            if dice:
+                panels.append((label if len(study.datasets) == 1 else f"{label}, {dataset}", dice))
+    lines = [len(dice) + 2 for _, dice in panels]  # two for title and gap
+    figure = Figure(figsize=(COLUMN, 0.7 + LINE_HEIGHT * sum(lines)), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=lines)[:, 0]
+    for panel, (name, dice) in zip(axes, panels, strict=True):
+        _boxes(panel, dice, looks(study))
+        panel.set_title(name, loc="left")
+    axes[-1].set_xlabel(f"Dice per case ({PARTS[part]})")
+    heading(figure, "Dice per case", study)
+    return figure
+
+
+def _boxes(panel: Axes, dice: Mapping[str, np.ndarray], look: Mapping[str, Look]) -> None:
+    """Draw ``dice`` (predictor: values of its cases) as horizontal boxes with points."""
+    places = range(len(dice), 0, -1)
+    boxes = panel.boxplot(
+        list(dice.values()),
+        positions=list(places),
+        orientation="horizontal",
+        widths=0.62,
+        showfliers=False,
+        patch_artist=True,
+        medianprops={"color": "black", "linewidth": 1.1},
+        boxprops={"linewidth": 0.6},
+        whiskerprops={"linewidth": 0.6},
+        capprops={"linewidth": 0.6},
+    )
+    generator = np.random.default_rng(0)
+    for box, place, (name, values) in zip(boxes["boxes"], places, dice.items(), strict=True):
+        box.set_facecolor((*_rgb(look[name].colour), 0.35))
+        heights = place + generator.uniform(-JITTER, JITTER, len(values))
+        panel.plot(values, heights, linestyle="", marker=".", markersize=2.2, color=look[name].colour, alpha=0.7)
+    panel.set_yticks(list(places), list(dice))
+    panel.set_ylim(0.4, len(dice) + 0.6)
+    panel.grid(axis="x", linewidth=0.4, alpha=0.5)
+    panel.set_axisbelow(True)
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    return red, green, blue

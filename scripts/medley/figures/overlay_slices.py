@@ -1,0 +1,145 @@
+"""What overlays show: which cases, which slice of them, and the part of it around the truth."""
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from medley import probabilities
+from medley.cases import Case, read_cases
+from medley.datasets import reader
+from medley.labels import Values, select, with_regions
+from medley.tables.audited import per_case
+from medley.tables.read import dataset_of, judged_part, predictor_of
+from medley.tables.study import Study
+
+Mask = npt.NDArray[np.bool_]
+Folder = str | os.PathLike[str]
+MARGIN = 15.0  # mm around the truth
+RANKS = ("best", "median", "worst")
+
+
+@dataclasses.dataclass(frozen=True)
+class Slice:
+    """One slice of one case, cut to what is shown: all arrays have shape (rows, columns)."""
+
+    dataset: str
+    case: str
+    rank: str  # best, median, worst
+    number: int  # of the slice, from 1
+    spacing: tuple[float, float]  # mm: rows, columns
+    image: npt.NDArray[np.float32]
+    truth: dict[str, Mask]  # by label
+    predictions: dict[str, dict[str, Mask]]  # by predictor, then label
+    dice: dict[str, float]  # by predictor: of the whole case, mean over the predictor's labels
+    chosen_by: str  # the predictor whose Dice chose the case
+
+
+def slices(
+    metrics: pd.DataFrame,
+    cases_files: Iterable[Folder],
+    folders: Iterable[Folder],
+    study: Study,
+    sources: Mapping[str, Mapping[str, Any]],
+) -> list[Slice]:
+    """Return the slices of each dataset's best, median and worst case of the judged part.
+
+    ``folders`` hold the probabilities of the study's combined predictors (see ``Study.combined``), whose
+    first ensemble chooses the cases; ``metrics`` their rows of metrics.csv, ``sources`` each dataset's
+    ``reader`` and ``regions``.
+    """
+    tables = {dataset_of(path): read_cases(path) for path in cases_files}
+    stored = {predictor_of(folder): folder for folder in folders}
+    names = list(dict.fromkeys(name for group in study.combined() for name in group))
+    chosen_by = study.combined()[0][-1]
+    found = []
+    for dataset in study.datasets:
+        here = metrics[metrics["dataset"] == dataset]
+        phases = {dataset: {name: case.phase for name, case in tables[dataset].items()}}
+        dice = mean_dice(per_case(here[here["part"] == judged_part(here)], phases), study)
+        own = {name: stored[dataset, name] for name in names}
+        for rank, case in choose({case: values[chosen_by] for case, values in dice.items()}).items():
+            found.append(cut(dataset, rank, tables[dataset][case], sources[dataset], own, dice[case], chosen_by))
+    return found
+
+
+def mean_dice(cases: pd.DataFrame, study: Study) -> dict[str, dict[str, float]]:
+    """Return Dice by case, then predictor: the mean over the predictor's own labels.
+
+    ``cases`` is one dataset's and part's of ``audited.per_case``.
+    """
+    own = [label in study.labels(name) for name, label in zip(cases["predictor"], cases["label"], strict=True)]
+    means = cases[own].groupby(["case", "predictor"])["dice"].mean().unstack("predictor")
+    return {str(case): {str(name): float(value) for name, value in row.items()} for case, row in means.iterrows()}
+
+
+def choose(dice: Mapping[str, float]) -> dict[str, str]:
+    """Return the best, median and worst case by ``dice``; of two in the middle the worse, ties by name.
+
+    Cases whose Dice is not a number do not count.
+    """
+    ranked = sorted((-value, case) for case, value in dice.items() if not np.isnan(value))
+    middle = ranked[len(ranked) // 2]
+    return dict(zip(RANKS, (case for _, case in (ranked[0], middle, ranked[-1])), strict=True))
+
+
+def cut(
+    dataset: str,
+    rank: str,
+    case: Case,
+    source: Mapping[str, Any],
+    folders: Mapping[str, Folder],
+    dice: Mapping[str, float],
+    chosen_by: str,
+) -> Slice:
+    """Return the middle slice of the truth in ``case``, cut to a margin around it.
+
+    ``source`` has the dataset's ``reader`` and ``regions``, ``folders`` each predictor's probabilities.
+    """
+    files = reader(source["reader"])
+    mask = files.read_mask(case)
+    number = middle_slice(mask > 0)
+    rows, columns = case.spacing[:2]
+    box = (number, *window(mask[number] > 0, (rows, columns)))
+    predictions = {name: _decided(folder, case.case, box) for name, folder in folders.items()}
+    values: Values = with_regions(files.LABELS, source["regions"])
+    labels = {label for own in predictions.values() for label in own}
+    return Slice(
+        dataset,
+        case.case,
+        rank,
+        number + 1,
+        (rows, columns),
+        files.read_image(case)[0][box],
+        {label: select(mask[box], values[label]) for label in labels},
+        predictions,
+        dict(dice),
+        chosen_by,
+    )
+
+
+def middle_slice(truth: Mask) -> int:
+    """Return the middle one of the slices with truth (slices, rows, columns); of all where there is none."""
+    held = np.flatnonzero(truth.any(axis=(1, 2)))
+    return int(held[len(held) // 2]) if len(held) else len(truth) // 2
+
+
+def window(truth: Mask, spacing: tuple[float, float]) -> tuple[slice, slice]:
+    """Return rows and columns of the box MARGIN mm around ``truth`` (rows, columns); all where it is empty."""
+    rows, columns = (np.flatnonzero(truth.any(axis=1 - axis)) for axis in (0, 1))
+    return _extent(rows, MARGIN / spacing[0]), _extent(columns, MARGIN / spacing[1])
+
+
+def _extent(held: npt.NDArray[np.intp], margin: float) -> slice:
+    if not len(held):
+        return slice(None)
+    return slice(max(int(held[0] - margin), 0), int(held[-1] + margin) + 1)
+
+
+def _decided(folder: Folder, case: str, box: tuple[int | slice, ...]) -> dict[str, Mask]:
+    labels = probabilities.read_contents(folder).labels
+    return {label: mask[box] for label, mask in zip(labels, probabilities.decide(folder, case), strict=True)}

@@ -1,0 +1,103 @@
+"""The look of every figure: sizes for a printed column, colours that the colour-blind tell apart, whole files."""
+
+import dataclasses
+import logging
+import os
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from medley.files import whole_file
+from medley.tables.study import Study
+
+File = str | os.PathLike[str]
+COLUMN, PAGE = 3.5, 7.2  # widths of a journal's column and page, inches
+DOTS = 200  # per inch of the PNG
+LETTERS = 17  # per inch of a title
+BLACK, GREY = "#000000", "#777777"
+# Okabe and Ito's palette, without the yellow that vanishes on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# How the variants of a family (fpn, fpn-imagenet, fpn-4class) differ: line, marker.
+VARIANTS = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
+SHEET: dict[Any, Any] = {
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "figure.titlesize": 7.5,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,  # text stays text
+    "svg.hashsalt": "medley",
+    "savefig.dpi": DOTS,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """How a predictor is drawn, the same in every figure of a study."""
+
+    colour: str
+    line: str
+    marker: str
+
+
+def looks(study: Study) -> dict[str, Look]:
+    """Return the look of every member and ensemble of a study, shown or not.
+
+    A family, the names that are equal up to the first hyphen, shares a colour; its variants differ
+    in line and marker. The all-background prediction is a dashed black line.
+    """
+    found: dict[str, Look] = {}
+    families: dict[str, list[str]] = {}
+    for name in dict.fromkeys([*study.members, *study.ensembles, *study.not_run]):
+        if study.kind(name) == "background":
+            found[name] = Look(BLACK, "--", "x")
+        else:
+            families.setdefault(name.split("-")[0], []).append(name)
+    for place, names in enumerate(families.values()):
+        for variant, name in enumerate(sorted(names)):
+            line, marker = VARIANTS[(variant + place // len(PALETTE)) % len(VARIANTS)]
+            found[name] = Look(PALETTE[place % len(PALETTE)], line, marker)
+    return found
+
+
+@contextmanager
+def paper() -> Iterator[None]:
+    """Draw and save everything in the block by this sheet."""
+    logging.getLogger("fontTools.subset").setLevel(logging.WARNING)  # else every table of every font is logged
+    with matplotlib.rc_context(SHEET):
+        yield
+
+
+def heading(figure: Figure, text: str, study: Study) -> None:
+    """Put the study and ``text`` above ``figure``, then whether it shows phantoms and who was not run."""
+    made_up = f" – phantom data ({', '.join(study.phantoms)})" if study.phantoms else ""
+    lines = [f"{study.name}: {text}{made_up}"]
+    for reason in sorted(set(study.not_run.values())):
+        missing = [name for name in study.predictors if study.not_run.get(name) == reason]
+        if missing:
+            lines.append(f"not run ({reason}): {', '.join(missing)}")
+    width = round(LETTERS * figure.get_figwidth())
+    figure.suptitle("\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines))
+
+
+def save(figure: Figure, png: File) -> None:
+    """Write ``figure`` to ``png`` and beside it as .pdf, each whole or not at all, without the time in them."""
+    with whole_file(png) as part:
+        figure.savefig(part, format="png", dpi=DOTS, metadata={"Software": None})
+    with whole_file(Path(png).with_suffix(".pdf")) as part:
+        figure.savefig(part, format="pdf", metadata={"CreationDate": None})

@@ -1,0 +1,1 @@
+"""Tables: a module each, and what they share (``read`` in, ``write`` out)."""

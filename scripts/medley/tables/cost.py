@@ -1,0 +1,124 @@
+"""The cost table: what each member's trainings and predictions took, as they ran."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from medley.plan import Training
+from medley.tables.study import Study
+from medley.tables.write import MISSING, Table, View, count, number, records, title
+
+NUMBERS = (
+    "train_seconds",
+    "validation_seconds",
+    "train_images_per_second",
+    "predict_seconds",
+    "predict_images_per_second",
+    "train_memory_mb",
+    "train_gpu_memory_mb",
+    "predict_memory_mb",
+)
+COUNTS = ("parameters", "trainings", "folds", "seeds", "attempts")
+TEXTS = ("epochs", "best_epochs", "device", "precision")
+COLUMNS = ("dataset", "split", "member", *COUNTS, *NUMBERS, *TEXTS, "note")
+
+
+def numbers(
+    runs: Mapping[Training, Mapping[str, Any]],
+    predictions: Mapping[Training, Mapping[str, Any]],
+    study: Study,
+) -> pd.DataFrame:
+    """Return one row per dataset, split and member: seconds summed over folds and averaged over seeds.
+
+    ``runs`` and ``predictions`` are run.json and prediction.json of each training. What is not run
+    has a row that says so, once per dataset.
+    """
+    rows: list[dict[str, Any]] = []
+    for dataset in study.datasets:
+        for split in sorted({training.split for training in runs if training.dataset == dataset}):
+            for member in study.members:
+                own = [run for run in runs if run[:3] == (dataset, split, member)]
+                if own:
+                    row = _cost([runs[training] for training in own], [predictions[training] for training in own])
+                    row |= {"folds": len({run.fold for run in own}), "seeds": len({run.seed for run in own})}
+                    row |= {key: row[key] / row["seeds"] for key in NUMBERS if key.endswith("_seconds")}
+                    rows.append({"dataset": dataset, "split": split, "member": member} | row)
+        for member, reason in study.not_run.items():
+            rows.append({"dataset": dataset, "member": member, "note": f"not run: {reason}"})
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype({**dict.fromkeys(NUMBERS, "float64"), **dict.fromkeys(COUNTS, "Int64")})
+
+
+def table(frame: pd.DataFrame, study: Study) -> Table:
+    """Return what is printed of ``frame`` (see ``numbers``)."""
+    view = View.over_datasets("", pd.DataFrame([_cells(row) for row in records(frame)]), text=2)
+    return Table(title("cost of each member, as run", study), frame, (view,), NOTES)
+
+
+def _cost(runs: Sequence[Mapping[str, Any]], predictions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the totals of one member's trainings (``runs``) and ``predictions`` on one split."""
+    train, predict = _total(runs, "train_seconds"), _total(predictions, "seconds")
+    return {
+        "parameters": runs[0]["parameters"],
+        "trainings": len(runs),
+        "attempts": _total(runs, "attempts"),
+        "train_seconds": train,
+        "validation_seconds": _total(runs, "validation_seconds"),
+        "train_images_per_second": _rate(sum(run["images_per_second"] * run["train_seconds"] for run in runs), train),
+        "predict_seconds": predict,
+        "predict_images_per_second": _rate(_total(predictions, "images"), predict),
+        "train_memory_mb": _peak(run["peak_memory_mb"] for run in runs),
+        "train_gpu_memory_mb": _peak(run["peak_gpu_memory_mb"] for run in runs),
+        "predict_memory_mb": _peak(prediction["peak_memory_mb"] for prediction in predictions),
+        "epochs": _listed(sorted({run["epochs"] for run in runs})),
+        "best_epochs": _listed(run["best_epoch"] for run in runs),
+        "device": "; ".join(sorted({run["device"] for run in runs})),
+        "precision": _listed(sorted({run["precision"] for run in runs})),
+    }
+
+
+def _total(jobs: Sequence[Mapping[str, Any]], key: str) -> float:
+    return float(sum(job[key] for job in jobs))
+
+
+def _rate(images: float, seconds: float) -> float | None:
+    return images / seconds if seconds else None
+
+
+def _peak(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value), default=None)  # no GPU: null or 0
+
+
+def _listed(values: Iterable[Any]) -> str:
+    return " ".join(str(value) for value in values)
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "dataset": row["dataset"],
+        "member": row["member"],
+        "split": row["split"] or MISSING,
+        "parameters": row["note"] or count(row["parameters"]),
+        "trainings": count(row["trainings"]),
+        "training (s)": number(row["train_seconds"], 1),
+        "training (images/s)": number(row["train_images_per_second"], 1),
+        "prediction (images/s)": number(row["predict_images_per_second"], 1),
+        "peak memory, process (MB)": count(row["train_memory_mb"]),
+        "peak memory, GPU (MB)": count(row["train_gpu_memory_mb"]),
+        "epochs": row["epochs"] or MISSING,
+        "kept epochs": row["best_epochs"] or MISSING,
+        "device": row["device"] or MISSING,
+        "precision": row["precision"] or MISSING,
+    }
+
+
+NOTES = (
+    "Training seconds: a clock in the training, around its epochs without validation; summed over attempts and folds, "
+    "averaged over seeds. Training images/s: 2D slices over these seconds.",
+    "Prediction images/s: 2D slices over the seconds of the network alone, without reading and writing, in float32.",
+    "Peak memory: the largest of a member's trainings; of the process its resident set as the system counts it, of the "
+    "GPU what PyTorch allocated.",
+    "Kept epochs: one a training, in the order of folds, then seeds.",
+    "No number is from the benchmark files: those time whole jobs from outside, and hold the last attempt only.",
+)

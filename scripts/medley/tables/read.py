@@ -1,0 +1,116 @@
+"""What tables and figures read: metrics of cases and batches, records of trainings, published numbers."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from medley import store
+from medley.cases import read_cases
+from medley.errors import InputError
+from medley.files import read_json
+from medley.plan import Training
+
+File = str | os.PathLike[str]
+PARTS = ("test", "out_of_fold")  # the first one present is the part that is judged
+
+
+def training_of(path: File) -> Training:
+    """Return the training that a file in ``{dataset}/{split}/members/{member}/fold-{fold}/seed-{seed}/`` is of.
+
+    Raises InputError when the path has another form.
+    """
+    try:
+        dataset, split, kind, member, fold, seed = Path(path).parts[-7:-1]
+        if kind == "members" and fold.startswith("fold-") and seed.startswith("seed-"):
+            return Training(dataset, split, member, int(fold[5:]), int(seed[5:]))
+    except ValueError:
+        pass
+    raise InputError(f"{path}: not in a training's folder (dataset/split/members/member/fold-0/seed-0)")
+
+
+def read_records(paths: Iterable[File]) -> dict[Training, Any]:
+    """Return the JSON files ``paths`` (run.json, prediction.json) by training, sorted."""
+    records = {training_of(path): read_json(path) for path in paths}
+    return dict(sorted(records.items()))
+
+
+def read_csv(path: File, floats: Sequence[str] = ("value",), integers: Sequence[str] = ()) -> pd.DataFrame:
+    """Return a CSV file with ``floats`` and ``integers`` (may be empty) as numbers, all else as text."""
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for column in floats:
+        frame[column] = pd.to_numeric(frame[column])
+    for column in integers:
+        frame[column] = pd.to_numeric(frame[column]).astype("Int64")
+    return frame
+
+
+def read_metrics(paths: Iterable[File]) -> pd.DataFrame:
+    """Return all rows of the ``metrics.csv`` files ``paths``."""
+    frames = [read_csv(path, integers=("fold", "seed")) for path in paths]
+    return pd.concat(frames, ignore_index=True)
+
+
+def read_batches(paths: Iterable[File]) -> pd.DataFrame:
+    """Return all rows of the ``batches.csv`` files ``paths``."""
+    frames = [read_csv(path, integers=("seed", "batch", "slices")) for path in paths]
+    return pd.concat(frames, ignore_index=True)
+
+
+def read_published(path: File, study: str, table: str) -> pd.DataFrame:
+    """Return what the authors of ``study`` printed in ``table``; empty where they printed nothing."""
+    frame = read_csv(path)
+    return frame[(frame["study"] == study) & (frame["table"] == table)].reset_index(drop=True)
+
+
+def read_phases(paths: Iterable[File]) -> dict[str, dict[str, str]]:
+    """Return dataset → case → phase of the ``cases.csv`` files ``paths``."""
+    return {dataset_of(path): {name: case.phase for name, case in read_cases(path).items()} for path in paths}
+
+
+def read_outside(folders: Iterable[File]) -> dict[tuple[str, str], float]:
+    """Return (dataset, recipe) → share of the true foreground outside the window, of array stores ``folders``."""
+    shares = {}
+    for folder in map(Path, folders):
+        cases = store.read_index(folder)["cases"].values()
+        lost, whole = (sum(case[key] for case in cases) for key in ("foreground_outside", "foreground"))
+        shares[dataset_of(folder), folder.name] = lost / whole if whole else 0.0
+    return shares
+
+
+def read_histories(paths: Iterable[File]) -> dict[Training, pd.DataFrame]:
+    """Return the ``history.csv`` files ``paths`` by training, sorted."""
+    columns = ("epoch", "train_loss", "validation_loss")
+    histories = {training_of(path): read_csv(path, floats=columns) for path in paths}
+    return dict(sorted(histories.items()))
+
+
+def published_value(published: pd.DataFrame, predictor: str, metric: str) -> float:
+    """Return the published ``metric`` of ``predictor``, not a number where there is none.
+
+    Raises InputError when there are several.
+    """
+    found = published[(published["predictor"] == predictor) & (published["metric"] == metric)]
+    if len(found) > 1:
+        raise InputError(f"published.csv: {len(found)} values of {metric} for {predictor}; the table takes one")
+    return float(found["value"].iloc[0]) if len(found) else float("nan")
+
+
+def judged_part(metrics: pd.DataFrame) -> str:
+    """Return ``test`` where ``metrics`` has test cases, else ``out_of_fold``."""
+    parts = set(metrics["part"])
+    return next((part for part in PARTS if part in parts), PARTS[-1])
+
+
+def predictor_of(folder: File) -> tuple[str, str]:
+    """Return dataset and predictor of ``{dataset}/{split}/{kind}/{predictor}/seed-{seed}/{file}``."""
+    dataset, _, _, predictor, _, _ = Path(folder).parts[-6:]
+    return dataset, predictor
+
+
+def dataset_of(path: File) -> str:
+    """Return the dataset of a file somewhere below ``datasets/{dataset}/``."""
+    parts = Path(path).parts
+    return parts[parts.index("datasets") + 1]

@@ -1,0 +1,30 @@
+"""Tabulate what each member's trainings and predictions cost."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from medley.log import job
+from medley.provenance import write_provenance
+from medley.tables import cost
+from medley.tables.read import read_records
+from medley.tables.study import Study
+from medley.tables.write import write_table
+
+
+def main(runs: Sequence[str], predictions: Sequence[str], csv: str, provenance: str, study: dict[str, Any]) -> None:
+    """Write the table to ``csv`` and beside it, its provenance to ``provenance``."""
+    shown = Study(**study)
+    numbers = cost.numbers(read_records(runs), read_records(predictions), shown)
+    write_table(cost.table(numbers, shown), csv)
+    write_provenance(provenance, {"study": study}, [*runs, *predictions])
+
+
+if "snakemake" in globals():
+    with job(snakemake.log[0]):
+        main(
+            snakemake.input.runs,
+            snakemake.input.predictions,
+            snakemake.output.csv,
+            snakemake.output.provenance,
+            snakemake.params.study,
+        )
