@@ -33,3 +33,11 @@ include: "rules/evaluate.smk"
 include: "rules/tabulate.smk"
 include: "rules/plot.smk"
 include: "rules/targets.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/config.yaml",
+        [file for study in CONFIG["all"] for file in products(study)],
+    localrule: True

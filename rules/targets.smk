@@ -1,11 +1,10 @@
-"""Targets: `all`, each study, each stage, all for the studies that `all` in config.yaml names.
+"""Targets: each stage, for the studies that `all` in config.yaml names, and each study.
 
 Needs nothing of its own; each target only names files that other rules make.
 """
 
 
 localrules:
-    all,
     acquire,
     index,
     inspect,
@@ -33,13 +32,6 @@ rule save_config:
         "Saving the effective configuration"
     script:
         "../scripts/save_config.py"
-
-
-rule all:
-    default_target: True
-    input:
-        "<results>/config.yaml",
-        [files for study in CONFIG["all"] for files in products(study)],
 
 
 rule acquire:

@@ -1,0 +1,61 @@
+# Everything a person types besides snakemake itself; `make help` lists it.
+
+PYTHON ?= python3
+PRESET ?= full
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help env lock demo report test unit lint bench clean-demo
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F '|' '{ printf "make %-12s %s\n", $$1, $$2 }'
+
+env: .venv/requirements.txt  ## create .venv from the lock file, or bring it up to date
+
+# The copy of the lock file says what is installed. It is written last, so a broken installation goes on.
+.venv/requirements.txt: envs/requirements.txt
+	@command -v $(PYTHON) >/dev/null || { \
+	    echo "No $(PYTHON) here. Medley needs Python 3.11, 3.12 or 3.13; name one: make env PYTHON=python3.12"; \
+	    exit 1; } >&2
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	    echo "Medley needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is $$($(PYTHON) --version)."; \
+	    echo "Name another one: make env PYTHON=python3.12"; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	    echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; } >&2
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+	@echo "Installing the pinned packages into .venv (6 GB, some minutes)"
+	@$(BIN)/pip install --quiet --no-input --disable-pip-version-check --require-hashes -r envs/requirements.txt
+	@cp envs/requirements.txt $@
+
+lock: env  ## pin envs/requirements.in anew
+	$(BIN)/uv pip compile --no-config --universal --generate-hashes --python-version 3.11 --fork-strategy fewest \
+	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet \
+	    --output-file envs/requirements.txt envs/requirements.in
+
+demo: env  ## run everything small on phantoms, ending in a report
+	$(BIN)/snakemake --cores all all --config preset=demo
+	@$(MAKE) --no-print-directory report PRESET=demo
+
+report: RESULTS = $(if $(filter full,$(PRESET)),results,results/$(PRESET))
+report: env  ## gather tables and figures in one report [PRESET=demo]
+	@$(BIN)/snakemake all --report $(RESULTS)/report.zip --config preset=$(PRESET)
+	@echo "The report: $(RESULTS)/report.zip (unpack it and open report.html in a browser)"
+
+test: lint  ## check the code and run all tests
+	$(BIN)/pytest
+
+unit: env  ## run the fast tests alone
+	$(BIN)/pytest -m "not slow"
+
+lint: env  ## check style, types and the workflow's form
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+bench: env  ## measure speed against peers [ONLY=planning]
+	@PYTHONPATH=scripts $(BIN)/python -m tests.benchmarks $(ONLY)
+
+clean-demo:  ## remove the demo's results
+	rm -rf results/demo
