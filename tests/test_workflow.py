@@ -29,7 +29,8 @@ def copy_workflow(folder: Path) -> Path:
         else:
             (folder / part).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / part, folder / part)
-    change(folder, lambda config: config["presets"]["demo"].update(phantom_cases=8, epochs=1, width=0.125, bootstrap=50))
+    small = {"phantom_cases": 8, "epochs": 1, "width": 0.125, "bootstrap": 50}
+    change(folder, lambda config: config["presets"]["demo"].update(small))
     return folder
 
 

@@ -8,15 +8,17 @@ scipy's, at a fraction of its time (``make bench ONLY=resample``).
 
 import functools
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+Order = Literal[1, 3]  # of the spline: linear, cubic
 
 
 @functools.lru_cache(maxsize=256)
-def matrix(old: int, new: int, order: int) -> Floats:
+def matrix(old: int, new: int, order: Order) -> Floats:
     """Return the float32 matrix (new, old) that brings ``old`` samples to ``new`` by splines of ``order``."""
     from scipy import ndimage
 
@@ -26,7 +28,7 @@ def matrix(old: int, new: int, order: int) -> Floats:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def resample(array: Floats, shape: Sequence[int], order: int) -> Floats:
+def resample(array: Floats, shape: Sequence[int], order: Order) -> Floats:
     """Return ``array`` (float32) brought to ``shape`` along its last ``len(shape)`` axes.
 
     ``order`` 3 is the cubic spline, 1 linear interpolation.
