@@ -92,6 +92,14 @@ def test_torn_state_is_passed_over(arrays, tmp_path, monkeypatch):
     assert run(arrays, tmp_path / "run") == run(arrays, tmp_path / "fresh")
 
 
+def test_finished_training_is_answered_from_its_state(arrays, tmp_path, monkeypatch):
+    whole = run(arrays, tmp_path / "run")
+    (tmp_path / "run" / "model.safetensors").unlink()
+    monkeypatch.setattr(train.Run, "one_epoch", lambda self: pytest.fail("trained again"))
+    assert run(arrays, tmp_path / "run") == whole
+    assert len(list((tmp_path / "run" / "state").glob("*.pt"))) == 1
+
+
 def test_keep_last_keeps_the_last_epoch(arrays, tmp_path):
     run(arrays, tmp_path / "last", {**MEMBER, "keep": "last"})
     import json

@@ -31,7 +31,12 @@ def save(folder: Path, mark: str, epoch: int, state: dict[str, Any]) -> None:
         torch.save(state, part)
         digest = sha256(part)
     write_json(file.with_suffix(".json"), {"fingerprint": mark, "sha256": digest})
-    for old in sorted(folder.glob("epoch-*.pt"))[:-KEPT]:
+    keep(folder, KEPT)
+
+
+def keep(folder: Path, count: int) -> None:
+    """Remove all states in ``folder`` but the last ``count``."""
+    for old in sorted(folder.glob("epoch-*.pt"))[:-count]:
         old.with_suffix(".json").unlink(missing_ok=True)
         old.unlink()
 

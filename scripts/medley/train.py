@@ -154,29 +154,29 @@ class Run:
         return loss
 
     def save(self) -> None:
-        """Write the state after this epoch."""
-        parts = {
-            "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "random": torch.get_rng_state(),
-            "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-            "history": self.history,
-            "kept": self.kept,
-            "cost": {**self.cost, **self._peaks()},
-        }
+        """Write the state after this epoch; after the last one only what the outputs are made of."""
+        parts = {"history": self.history, "kept": self.kept, "cost": {**self.cost, **self._peaks()}}
+        if self.epoch < self.task.member["epochs"]:
+            parts["going"] = {
+                "network": self.network.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "scaler": self.scaler.state_dict(),
+                "random": torch.get_rng_state(),
+                "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            }
         state.save(self.folder / "state", self.mark, self.epoch, parts)
 
     def _restore(self, saved: dict[str, Any] | None) -> None:
         """Go on from a saved state; the order of the data follows from seed and epoch."""
         if saved is None:
             return
-        for part in ("network", "optimiser", "schedule", "scaler"):
-            getattr(self, part).load_state_dict(saved[part])
-        torch.set_rng_state(saved["random"])
-        if saved["random_gpu"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(saved["random_gpu"])
+        if going := saved.get("going"):
+            for part in ("network", "optimiser", "schedule", "scaler"):
+                getattr(self, part).load_state_dict(going[part])
+            torch.set_rng_state(going["random"])
+            if going["random_gpu"] and torch.cuda.is_available():
+                torch.cuda.set_rng_state_all(going["random_gpu"])
         self.history, self.kept = saved["history"], saved["kept"]
         self.peak_memory_before = saved["cost"].pop("peak_memory_mb")
         self.cost = {**saved["cost"], "attempts": saved["cost"]["attempts"] + 1}
@@ -192,13 +192,18 @@ class Run:
         }
 
     def finish(self) -> None:
-        """Write the kept weights, the history and the record of the run."""
+        """Write the kept weights, the history and the record of the run.
+
+        The finished state stays: when Snakemake asks for the same training again (raw files touched,
+        arrays made anew with the same content), it is answered at once.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with whole_file(self.folder / "model.safetensors") as part:
             save_file({name: value.contiguous() for name, value in sorted(self.kept.items())}, part)
         with whole_file(self.folder / "history.csv") as part:
             part.write_text("\n".join(self._history_lines()) + "\n", encoding="utf-8")
         write_json(self.folder / "run.json", self._record())
+        state.keep(self.folder / "state", 1)
 
     def _history_lines(self) -> Iterator[str]:
         """Yield the lines of history.csv."""

@@ -100,7 +100,9 @@ def _info(path: Path) -> dict[str, str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; it names the ED and ES frames and the group") from None
+        raise InputError(
+            f"{path}: no such file; it names the ED and ES frames and the group; add it, or remove {path.parent}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
     entries = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
@@ -119,15 +121,18 @@ def _case(folder: Path, part: str, phase: str, info: dict[str, str]) -> Case:
     name = f"{folder.name}_frame{int(info[phase]):02d}"
     image_path, mask_path = folder / f"{name}.nii.gz", folder / f"{name}_gt.nii.gz"
     if not image_path.is_file():
-        raise InputError(f"{image_path}: no such file, but {folder / 'Info.cfg'} says {phase}: {info[phase]}")
+        raise InputError(
+            f"{image_path}: no such file, but {folder / 'Info.cfg'} says {phase}: {info[phase]}; add it or correct that line"
+        )
     if not mask_path.is_file():
-        raise InputError(f"{mask_path}: no such file; every frame needs its mask ({name}_gt.nii.gz)")
+        raise InputError(f"{mask_path}: no such file; every frame needs its mask; add it, or remove {folder}")
     image = nifti.read(image_path, finite=False)  # NaN voxels are judged by the inspection
     mask = nifti.read(mask_path)
+    mend = f"put the mask of {image_path.name} there, or remove {folder}"
     if mask.voxels.shape != image.voxels.shape:
-        raise InputError(f"{mask_path}: shape {mask.voxels.shape}, but its image has {image.voxels.shape}")
+        raise InputError(f"{mask_path}: shape {mask.voxels.shape}, but its image has {image.voxels.shape}; {mend}")
     if not np.allclose(mask.spacing, image.spacing, rtol=1e-3):
-        raise InputError(f"{mask_path}: spacing {mask.spacing} mm, but its image has {image.spacing} mm")
+        raise InputError(f"{mask_path}: spacing {mask.spacing} mm, but its image has {image.spacing} mm; {mend}")
     rows, columns, slices = image.voxels.shape
     return Case(
         case=name,
