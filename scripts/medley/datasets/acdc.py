@@ -122,7 +122,8 @@ def _case(folder: Path, part: str, phase: str, info: dict[str, str]) -> Case:
     image_path, mask_path = folder / f"{name}.nii.gz", folder / f"{name}_gt.nii.gz"
     if not image_path.is_file():
         raise InputError(
-            f"{image_path}: no such file, but {folder / 'Info.cfg'} says {phase}: {info[phase]}; add it or correct that line"
+            f"{image_path}: no such file, but {folder / 'Info.cfg'} says {phase}: {info[phase]}; "
+            "add the frame or correct that line"
         )
     if not mask_path.is_file():
         raise InputError(f"{mask_path}: no such file; every frame needs its mask; add it, or remove {folder}")
