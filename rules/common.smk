@@ -165,7 +165,7 @@ def tolerance(w):
 
 def batches_of_predictor(w):
     """The number of test batches where a protocol shows the predictor on this split."""
-    return plan.evaluation_settings(CONFIG, w.study, w.split, w.predictor)["batches"]
+    return plan.batches(CONFIG, w.study, w.split, w.predictor)
 
 
 def protocol_of(study, name):

@@ -28,6 +28,7 @@ rule predict_member:
         gpu=1,
     params:
         member=member,
+        prediction_threads=CONFIG["threads"],
         code=prediction_code,
     message:
         "Predicting by {wildcards.member} on {wildcards.dataset}/{wildcards.split}, fold {wildcards.fold}, seed {wildcards.seed}"

@@ -1,12 +1,13 @@
 """Preprocess: once per dataset and recipe.
 
-Needs the table of cases and the raw files. Makes the array store `arrays/{recipe}/`.
+Needs the table of cases, the quality decisions and the raw files; cases that were dropped are left out. Makes the array store `arrays/{recipe}/`.
 """
 
 
 rule preprocess_cases:
     input:
         cases="<results>/datasets/{dataset}/cases.csv",
+        quality="<results>/datasets/{dataset}/quality.csv",
         manifest=manifest,
     output:
         arrays=directory("<results>/datasets/{dataset}/arrays/{recipe}"),
@@ -22,7 +23,7 @@ rule preprocess_cases:
     params:
         reader=reader,
         recipe=lambda w: CONFIG["recipes"][w.recipe],
-        code=reader_code("medley.preprocess", "medley.store"),
+        code=reader_code("medley.preprocess", "medley.store", "medley.cases"),
     message:
         "Preprocessing {wildcards.dataset} by {wildcards.recipe}"
     script:

@@ -40,5 +40,5 @@ if "snakemake" in globals():
             Path(snakemake.output.cost),
             snakemake.params.member,
             int(snakemake.wildcards.fold),
-            snakemake.threads,
+            snakemake.params.prediction_threads,
         )

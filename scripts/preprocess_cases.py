@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from medley import preprocess, store
-from medley.cases import read_cases
+from medley.cases import read_kept
 from medley.datasets import reader
 from medley.errors import InputError
 from medley.files import whole_folder
 from medley.log import job
 
 
-def main(cases_file: str, output: str, reader_name: str, recipe: Mapping[str, Any]) -> None:
-    """Write the array store ``output`` for the cases in ``cases_file``."""
-    cases = read_cases(cases_file)
+def main(cases_file: str, quality_file: str, output: str, reader_name: str, recipe: Mapping[str, Any]) -> None:
+    """Write the array store ``output`` for the cases in ``cases_file`` that the quality decisions keep."""
+    cases = read_kept(cases_file, quality_file)
     source = reader(reader_name)
     entries = {}
     with whole_folder(output) as folder:
@@ -46,6 +46,7 @@ if "snakemake" in globals():
     with job(snakemake.log[0]):
         main(
             snakemake.input.cases,
+            snakemake.input.quality,
             snakemake.output.arrays,
             snakemake.params.reader,
             snakemake.params.recipe,

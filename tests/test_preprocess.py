@@ -62,6 +62,17 @@ def test_a_disc_survives_resampling_and_the_way_back():
     assert 2 * overlap.sum() / ((back[1] > 0.5).sum() + disc.sum()) > 0.95
 
 
+def test_edge_of_a_window_that_crops_what_was_resampled():
+    # 20 columns of 1 mm become 10 of 2 mm, of which the middle 4 are kept: columns 6 to 13 of the raw file
+    recipe = {"intensity": None, "spacing": [None, 2.0, None], "shape": [None, 4, None]}
+    grid = geometry((3, 20, 1), (1.0, 1.0, 5.0), recipe)
+    np.testing.assert_array_equal(np.flatnonzero(grid.inside()[0, 0]), np.arange(6, 14))
+    ones = np.stack([np.zeros((1, 3, 4)), np.ones((1, 3, 4))]).astype(np.float32)
+    native = grid.undo(ones, outside=[1, 0])
+    assert np.all(native[1][:, :, 7:13] == 1) and np.all(native[1][:, :, :5] == 0) and np.all(native[1][:, :, 15:] == 0)
+    np.testing.assert_allclose(native[1, 0, 0, 5:8], [0.25, 0.75, 1], atol=1e-6)  # linear between centres 2 mm apart
+
+
 def test_padding_takes_the_channel_minimum():
     image = np.random.default_rng(0).normal(5, 1, size=(1, 3, 2, 2)).astype(np.float32)
     grid = geometry((2, 2, 3), (1, 1, 1), PAD)

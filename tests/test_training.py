@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from medley import losses, models, precision, predict, preprocess, samples, state, store, train
+from medley import losses, models, precision, predict, samples, state, store, train
 from medley.errors import InputError
 
 MEMBER = {
@@ -213,6 +213,8 @@ def test_folder_without_index_is_no_store(tmp_path):
         store.read_index(tmp_path)
 
 
-def test_recipe_is_part_of_the_way_back(arrays):
-    entry = store.read_index(arrays)["cases"]["a"]
-    assert preprocess.geometry(entry["shape"], entry["spacing"], RECIPE).native == (4, 32, 64)
+def test_loss_that_is_not_finite_in_validation_stops_too(arrays, tmp_path, monkeypatch):
+    monkeypatch.setattr(train.Run, "_train", lambda self: 0.5)
+    monkeypatch.setattr(train.Run, "_forward", lambda self, source, batch: torch.tensor(float("nan")))
+    with pytest.raises(InputError, match="loss became nan in epoch 1 on a batch of d"):
+        run(arrays, tmp_path / "run")

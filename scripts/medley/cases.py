@@ -8,9 +8,12 @@ import dataclasses
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from medley.errors import InputError
 from medley.files import whole_file
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +66,19 @@ def read_cases(path: str | os.PathLike[str]) -> dict[str, Case]:
     """Return the cases of ``cases.csv`` by name, in the file's (sorted) order."""
     with Path(path).open(encoding="utf-8", newline="") as stream:
         return {row["case"]: _case(row) for row in csv.DictReader(stream)}
+
+
+def read_kept(cases: str | os.PathLike[str], quality: str | os.PathLike[str]) -> dict[str, Case]:
+    """Return the cases of ``cases.csv`` that ``quality.csv`` does not drop."""
+    with Path(quality).open(encoding="utf-8", newline="") as stream:
+        dropped = {row["case"] for row in csv.DictReader(stream) if row["decision"] == "drop"}
+    return {name: case for name, case in read_cases(cases).items() if name not in dropped}
+
+
+def slices_first(triple: tuple[Number, Number, Number]) -> tuple[Number, Number, Number]:
+    """Turn rows, columns, slices (tables, configuration) into slices, rows, columns (arrays)."""
+    rows, columns, slices = triple
+    return slices, rows, columns
 
 
 def _case(row: dict[str, str]) -> Case:

@@ -149,9 +149,13 @@ def _dataset(name: str, dataset: Config, results: str) -> Config:
 
 def _recipe(recipe: Config, image_scale: float) -> Config:
     filled = in_order("recipe", defaults("recipe") | recipe)
-    if filled["shape"] and image_scale != 1:
-        rows, columns, slices = filled["shape"]
-        filled["shape"] = [_scaled(rows, image_scale), _scaled(columns, image_scale), slices]
+    if image_scale != 1:
+        if filled["shape"]:
+            rows, columns, slices = filled["shape"]
+            filled["shape"] = [_scaled(rows, image_scale), _scaled(columns, image_scale), slices]
+        if filled["spacing"]:  # the same field of view in fewer voxels
+            *plane, between = filled["spacing"]
+            filled["spacing"] = [size and size / image_scale for size in plane] + [between]
     return filled
 
 

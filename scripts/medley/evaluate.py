@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medley import labels, preprocess, probabilities
-from medley.cases import Case
+from medley.cases import Case, slices_first
 from medley.errors import InputError
 from medley.files import whole_file
 from medley.metrics import case_metrics, reported
@@ -83,7 +83,7 @@ def evaluate(
             _row(case, entry, label, metric, value, "native")
             for label, predicted in _decisions(folder, case.case, contents, regions).items()
             for metric, value in case_metrics(
-                labels.select(truth, values[label]), predicted, _slices_first(case.spacing), tolerance
+                labels.select(truth, values[label]), predicted, slices_first(case.spacing), tolerance
             ).items()
         ]
         if as_reported:
@@ -178,8 +178,3 @@ def _row(case: Case, entry: Entry, label: str, metric: str, value: float, conven
         "value": value,
         "convention": convention,
     }
-
-
-def _slices_first(spacing: Sequence[float]) -> tuple[float, ...]:
-    rows, columns, slices = spacing
-    return slices, rows, columns

@@ -111,17 +111,9 @@ def evaluations(config: Config, study: str) -> list[Evaluation]:
     ]
 
 
-def evaluation_settings(config: Config, study: str, split: str, predictor: str) -> dict[str, Any]:
-    """Return batches and tolerance (mm) of the protocols that show ``predictor`` on ``split``.
-
-    A value that none of them states is None; where two state one, the first holds.
-    """
-    protocols = [
-        protocol
-        for protocol in config["studies"][study]["protocols"].values()
-        if protocol["split"] == split and predictor in protocol["predictors"]
-    ]
-    return {
-        key: next((protocol[key] for protocol in protocols if key in protocol), None)
-        for key in ("batches", "tolerance")
-    }
+def batches(config: Config, study: str, split: str, predictor: str) -> int | None:
+    """Return the number of test batches in a protocol that shows ``predictor`` on ``split``, None without one."""
+    for protocol in config["studies"][study]["protocols"].values():
+        if protocol["split"] == split and predictor in protocol["predictors"] and "batches" in protocol:
+            return int(protocol["batches"])
+    return None

@@ -22,6 +22,7 @@ class Predictor:
     def __init__(self, member: dict[str, Any], channels: int, model: Path, threads: int) -> None:
         """Load the weights in ``model`` (safetensors) for images of ``channels`` channels."""
         torch.set_num_threads(threads)
+        torch.backends.cudnn.allow_tf32 = False
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.member = member
         network = models.build(member, channels, weights=None)

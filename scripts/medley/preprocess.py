@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medley.cases import slices_first
 from medley.errors import InputError
 from medley.resample import resample, resample_mask
 
@@ -78,16 +79,17 @@ class Geometry:
         return tuple(there), tuple(here)
 
 
-def geometry(shape: Sequence[int], spacing: Sequence[float], recipe: Mapping[str, Any]) -> Geometry:
+def geometry(shape: Size, spacing: tuple[float, float, float], recipe: Mapping[str, Any]) -> Geometry:
     """Return what ``recipe`` does to a grid of ``shape`` (voxels) and ``spacing`` (mm): rows, columns, slices."""
     spacings = recipe["spacing"] or (None,) * 3
     sizes = recipe["shape"] or (None,) * 3
-    resampled = [
+    rows, columns, slices = (
         size if wanted is None else max(1, round(size * millimetres / wanted))
         for size, millimetres, wanted in zip(shape, spacing, spacings, strict=True)
-    ]
-    window = [size if wanted is None else wanted for size, wanted in zip(resampled, sizes, strict=True)]
-    return Geometry(_slices_first(shape), _slices_first(resampled), _slices_first(window))
+    )
+    resampled = (rows, columns, slices)
+    rows, columns, slices = (size if wanted is None else wanted for size, wanted in zip(resampled, sizes, strict=True))
+    return Geometry(slices_first(shape), slices_first(resampled), (slices, rows, columns))
 
 
 def scale_intensity(image: Floats, intensity: Any) -> Floats:
@@ -126,11 +128,6 @@ def _percentile(channel: Floats, percentiles: Sequence[float]) -> Floats:
         return np.zeros_like(channel)
     standardised: Floats = ((clipped - clipped.mean(dtype=np.float64)) / deviation).astype(np.float32)
     return standardised
-
-
-def _slices_first(size: Sequence[int]) -> Size:
-    rows, columns, slices = size
-    return int(slices), int(rows), int(columns)
 
 
 INTENSITIES: dict[str, Callable[[Floats, Any], Floats]] = {"minmax": _minmax, "percentile": _percentile}

@@ -117,13 +117,7 @@ class Run:
         cut = samples.batches(order, self.task.member["batch"])
         for number, batch in enumerate(cut, start=1):
             loss = self._forward(self.training, batch)
-            value = loss.item()
-            if not np.isfinite(value):
-                cases = sorted({self.training.case_of(sample) for sample in batch})
-                raise InputError(
-                    f"the loss became {value} in epoch {self.epoch + 1} on a batch of {', '.join(cases)}: look at "
-                    f"these images, or lower `lr` ({self.task.member['lr']}); the state of epoch {self.epoch} is kept"
-                )
+            value = self._finite(loss.item(), self.training, batch)
             self.optimiser.zero_grad(set_to_none=True)
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self.scaler.step(self.optimiser)
@@ -141,8 +135,19 @@ class Run:
         order = list(range(len(self.validation)))
         total = 0.0
         for batch in samples.batches(order, self.task.member["batch"]):
-            total += self._forward(self.validation, batch).item() * len(batch)
+            value = self._finite(self._forward(self.validation, batch).item(), self.validation, batch)
+            total += value * len(batch)
         return total / len(order)
+
+    def _finite(self, value: float, source: samples.Slices, batch: list[int]) -> float:
+        """Return the loss of a batch. Raises InputError, naming the batch's cases, when it is not finite."""
+        if np.isfinite(value):
+            return value
+        cases = ", ".join(sorted({source.case_of(sample) for sample in batch}))
+        raise InputError(
+            f"the loss became {value} in epoch {self.epoch + 1} on a batch of {cases}: look at these images, "
+            f"or lower `lr` ({self.task.member['lr']}); the state of epoch {self.epoch} is kept"
+        )
 
     def _forward(self, source: samples.Slices, batch: list[int]) -> torch.Tensor:
         """Return the loss of a batch: the network in the machine's precision, the loss in float32."""
@@ -241,4 +246,5 @@ def make_deterministic(seed: int, threads: int) -> None:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
     torch.manual_seed(seed)

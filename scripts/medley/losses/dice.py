@@ -1,4 +1,8 @@
-"""Soft Dice loss over a batch: the mean over channels of 1 − Dice, channels absent from the batch left out."""
+"""Soft Dice loss over a batch: the mean over channels of 1 − Dice.
+
+A channel absent from the batch's truth counts as 0, as segmentation-models-pytorch has it, so the loss
+of a batch also depends on which slices share it.
+"""
 
 import segmentation_models_pytorch as smp
 from torch import nn
