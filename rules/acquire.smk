@@ -24,11 +24,14 @@ rule download_dataset:
 
 rule download_weights:
     output:
-        weights="data/weights/{encoder}-{weights}.safetensors",
+        weights="data/weights/{encoder}/{weights}.safetensors",
     log:
-        "<logs>/download_weights/{encoder}-{weights}.log",
+        "<logs>/download_weights/{encoder}/{weights}.log",
     wildcard_constraints:
-        weights="[A-Za-z0-9_]+",
+        encoder="[^/]+",
+        weights="[^/]+",
+    # First: without them no table of the study can be made, and the user should know at once.
+    priority: 100
     localrule: True
     conda:
         "../envs/medley.yaml"

@@ -13,6 +13,9 @@ from medley.errors import InputError
 from medley.files import whole_folder
 from medley.log import job
 
+# What samplers and domain losses may ask of a case; the table of cases is no input of a training.
+KNOWN = ("patient", "phase", "view", "vendor", "pathology")
+
 
 def main(cases_file: str, quality_file: str, output: str, reader_name: str, recipe: Mapping[str, Any]) -> None:
     """Write the array store ``output`` for the cases in ``cases_file`` that the quality decisions keep."""
@@ -28,6 +31,7 @@ def main(cases_file: str, quality_file: str, output: str, reader_name: str, reci
             except InputError as error:
                 raise InputError(f"{case.image}: {error}") from None
             entries[case.case] = {
+                **{key: getattr(case, key) for key in KNOWN},
                 "shape": case.shape,
                 "spacing": case.spacing,
                 "foreground": int(np.count_nonzero(truth)),

@@ -24,10 +24,8 @@ def main(
     index = store.read_index(arrays)
     values = with_regions(index["labels"], regions)
     member = task["member"]
-    parts = {part: splits.read(split)[fold].get(part, []) for part in ("train", "validation")}
-    held = {
-        part: samples.Slices(arrays, cases, member["labels"], values, member["head"]) for part, cases in parts.items()
-    }
+    parts = {part: splits.read(split)[fold][part] for part in ("train", "validation")}
+    held = [samples.Slices(arrays, cases, member["labels"], values, member["head"]) for cases in parts.values()]
     mark = state.fingerprint(
         {
             "task": task,
@@ -38,8 +36,7 @@ def main(
             "precision": precision.choose().names()["precision"],
         }
     )
-    chosen = train.Task(values=values, weights=weights, **task)
-    train.train(chosen, held["train"], held["validation"], mark, folder)
+    train.train(train.Task(values=values, weights=weights, **task), *held, mark, folder)
 
 
 if "snakemake" in globals():

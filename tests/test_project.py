@@ -18,7 +18,7 @@ from tests.benchmarks.bench_planning import large_configuration
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "scripts" / "medley"
 LOCK = (ROOT / "envs" / "requirements.txt").read_text(encoding="utf-8")
-TORCH = {"models", "losses", "train", "predict", "samples", "precision", "optimisers", "state"}
+TORCH = {"models", "losses", "train", "predict", "samples", "schedules", "precision", "optimisers", "state"}
 
 
 def locked() -> list[tuple[Requirement, list[str]]]:

@@ -1,5 +1,7 @@
 """Training and prediction on a tiny store: resume, determinism, and that it learns."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -174,6 +176,13 @@ def test_networks_are_those_of_the_library_at_width_one(architecture):
     assert {name: value.shape for name, value in ours.items()} == {name: value.shape for name, value in theirs.items()}
 
 
+@pytest.mark.parametrize("architecture", ["FPN", "DeepLabV3Plus"])
+@pytest.mark.parametrize("width", [0.1, 0.125, 0.3, 0.75])
+def test_networks_of_any_width_map_images_to_logits(architecture, width):
+    network = models.build({**MEMBER, "architecture": architecture, "width": width}, 1, None).eval()
+    assert network(torch.zeros(1, 1, 64, 96)).shape == (1, 2, 64, 96)
+
+
 def test_pretrained_kernels_are_summed_for_one_channel(tmp_path):
     import segmentation_models_pytorch as smp
     from safetensors.torch import save_file
@@ -197,6 +206,21 @@ def test_precision_follows_the_processor_flags(monkeypatch):
     assert precision.choose().compute == torch.float32
     monkeypatch.setattr(precision, "processor_flags", lambda: {"avx2", "avx512_bf16"})
     assert precision.choose().compute == torch.bfloat16
+
+
+def test_more_cases_than_open_files_may_be(tmp_path):
+    import resource
+
+    for number in range(300):
+        store.write_case(tmp_path, f"c{number}", np.full((1, 1, 2, 2), number), np.zeros((1, 2, 2)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 450, hard))
+    try:
+        held = samples.Slices(tmp_path, [f"c{number}" for number in range(300)], ["heart"], VALUES, "softmax")
+        assert [int(held.batch([sample])[0].max()) for sample in range(300)] == list(range(300))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_store_gives_back_what_was_written(tmp_path):

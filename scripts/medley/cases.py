@@ -5,6 +5,7 @@ Everything after the index stage reads this table and nothing else about a datas
 
 import csv
 import dataclasses
+import itertools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,10 +48,9 @@ def write_cases(path: str | os.PathLike[str], cases: Iterable[Case]) -> None:
     Raises InputError when a name stands twice.
     """
     rows = sorted(cases, key=lambda case: case.case)
-    names = [row.case for row in rows]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise InputError(f"{path}: case {doubled[0]!r} stands twice; names of cases must differ")
+    for first, second in itertools.pairwise(rows):
+        if first.case == second.case:
+            raise InputError(f"{path}: case {first.case!r} stands twice; names of cases must differ")
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)

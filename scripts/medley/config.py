@@ -14,7 +14,7 @@ from medley.config_schema import defaults, in_order
 from medley.errors import InputError
 from medley.files import whole_file
 
-__all__ = ["check", "check_folders", "read", "resolve", "weights_file", "write"]
+__all__ = ["check", "missing_folders", "read", "resolve", "weights_file", "write"]
 
 Config = dict[str, Any]
 
@@ -70,7 +70,7 @@ def write(path: str | os.PathLike[str], resolved: Mapping[str, Any]) -> None:
 
 def weights_file(encoder: str, weights: str) -> str:
     """Return the path of an encoder's pretrained weights."""
-    return f"data/weights/{encoder}-{weights}.safetensors"
+    return f"data/weights/{encoder}/{weights}.safetensors"
 
 
 def resolve(raw: Mapping[str, Any], exists: Callable[[str], bool] = os.path.exists) -> Config:
@@ -97,15 +97,13 @@ def resolve(raw: Mapping[str, Any], exists: Callable[[str], bool] = os.path.exis
     }
 
 
-def check_folders(resolved: Mapping[str, Any], exists: Callable[[str], bool] = os.path.isdir) -> None:
-    """Raise InputError listing every dataset whose local folder is not there; return None without any."""
-    lines = [
+def missing_folders(resolved: Mapping[str, Any], exists: Callable[[str], bool] = os.path.isdir) -> list[str]:
+    """Return a line for every dataset whose local folder is not there."""
+    return [
         f"datasets.{name}.source.path: no folder {dataset['folder']!r}; give the folder that holds the dataset"
         for name, dataset in resolved["datasets"].items()
         if dataset["source"]["kind"] == "local" and not exists(dataset["folder"])
     ]
-    if lines:
-        raise InputError("\n".join(lines))
 
 
 def _overlay(config: Config) -> Config:

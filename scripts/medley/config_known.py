@@ -39,13 +39,12 @@ def known(scripts: Path = SCRIPTS) -> Known:
     """
     library = scripts / "medley"
     readers = {path.stem: _constant(path, "LABELS") for path in sorted((library / "datasets").glob("[!_]*.py"))}
-    optimisers = library / "optimisers.py"
     return Known(
         readers={name: _values(name, labels) for name, labels in readers.items() if labels},
         architectures=_modules(library / "models") - NOT_ARCHITECTURES,
         losses=_modules(library / "losses"),
-        optimisers=_keys(_constant(optimisers, "OPTIMISERS")),
-        schedules=_keys(_constant(optimisers, "SCHEDULES")),
+        optimisers=_modules(library / "optimisers"),
+        schedules=_modules(library / "schedules"),
         tables=frozenset(path.stem.removeprefix("tabulate_") for path in scripts.glob("tabulate_*.py")),
         figures=frozenset(path.stem.removeprefix("plot_") for path in scripts.glob("plot_*.py")),
     )
@@ -76,8 +75,3 @@ def _values(reader: str, labels: ast.expr) -> Values:
         path = f"medley/datasets/{reader}.py"
         raise InputError(f"{path}: LABELS is computed; write it out as {{label: (value, …)}}") from error
     return values
-
-
-def _keys(mapping: ast.expr | None) -> frozenset[str]:
-    keys = mapping.keys if isinstance(mapping, ast.Dict) else []
-    return frozenset(key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str))

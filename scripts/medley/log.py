@@ -1,6 +1,7 @@
 """One log format for all jobs: to the terminal and to the rule's log file."""
 
 import contextlib
+import errno
 import logging
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from medley.errors import InputError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
@@ -27,6 +29,12 @@ def job(log: str | None) -> Iterator[None]:
         yield
     except InputError as error:
         logging.error("%s", error)
+        raise SystemExit(1) from None
+    except OSError as error:
+        if error.errno not in FULL:
+            logging.exception("the job failed")
+            raise
+        logging.error("%s: the disk is full or over quota; make room there and start again", error.filename or "output")
         raise SystemExit(1) from None
     except Exception:
         logging.exception("the job failed")

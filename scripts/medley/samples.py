@@ -1,5 +1,6 @@
 """Slices of the array store as training samples."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from medley import store
 from medley.labels import Values, class_indices, select
 
 Floats = npt.NDArray[np.float32]
+OPEN = 200  # memory maps of images, and as many of masks, kept open by one set of samples
 
 
 class Slices:
@@ -17,11 +19,12 @@ class Slices:
 
     def __init__(self, folder: Path, cases: Sequence[str], labels: Sequence[str], values: Values, head: str) -> None:
         """Open the arrays of ``cases`` in the store ``folder``; ``values`` maps each label to its mask values."""
-        self.images = [store.open_image(folder, case) for case in cases]
-        self.masks = [store.open_mask(folder, case) for case in cases]
         self.cases = list(cases)
-        self.places = [(case, number) for case, mask in enumerate(self.masks) for number in range(len(mask))]
         self.labels, self.values, self.head = list(labels), values, head
+        # Every open map keeps a file descriptor, and those are few: ten thousand cases need this limit.
+        self.image = functools.lru_cache(OPEN)(functools.partial(store.open_image, folder))
+        self.mask = functools.lru_cache(OPEN)(functools.partial(store.open_mask, folder))
+        self.places = [(case, number) for case in cases for number in range(len(store.open_mask(folder, case)))]
 
     def __len__(self) -> int:
         """Return the number of slices."""
@@ -30,11 +33,11 @@ class Slices:
     @property
     def channels(self) -> int:
         """Return the number of image channels."""
-        return int(self.images[0].shape[0])
+        return int(self.image(self.cases[0]).shape[0])
 
     def case_of(self, sample: int) -> str:
         """Return the name of the case that a sample comes from."""
-        return self.cases[self.places[sample][0]]
+        return self.places[sample][0]
 
     def batch(self, samples: Sequence[int]) -> tuple[Floats, npt.NDArray[np.int64] | Floats]:
         """Return images float32 (n, channels, rows, columns) and targets.
@@ -42,8 +45,8 @@ class Slices:
         Targets are class indices int64 (n, rows, columns) for softmax, float32 (n, labels, rows, columns) for sigmoid.
         """
         places = [self.places[sample] for sample in samples]
-        images = np.stack([self.images[case][:, number] for case, number in places])
-        masks = np.stack([self.masks[case][number] for case, number in places])
+        images = np.stack([self.image(case)[:, number] for case, number in places])
+        masks = np.stack([self.mask(case)[number] for case, number in places])
         if self.head == "softmax":
             return images, class_indices(masks, self.labels, self.values).astype(np.int64)
         planes = [select(masks, self.values[label]) for label in self.labels]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from medley import losses, models, optimisers, precision, samples, state
+from medley import losses, models, optimisers, precision, samples, schedules, state
 from medley.errors import InputError
 from medley.files import whole_file, write_json
 from medley.labels import Values
@@ -66,8 +66,8 @@ class Run:
         network = models.build(member, training.channels, task.weights)
         self.network = network.to(self.precision.device, memory_format=self.precision.layout)
         self.loss = losses.build(member["loss"], member["head"])
-        self.optimiser = optimisers.build_optimiser(member["optimiser"], self.network.parameters(), member["lr"])
-        self.schedule = optimisers.build_schedule(member["schedule"], self.optimiser, member["epochs"])
+        self.optimiser = optimisers.build(member["optimiser"], self.network.parameters(), member["lr"])
+        self.schedule = schedules.build(member["schedule"], self.optimiser, member["epochs"])
         self.scaler = self.precision.scaler()
         self.history: list[dict[str, float]] = []
         self.kept: dict[str, torch.Tensor] = {}

@@ -25,9 +25,9 @@ def encoder_arguments(member: dict[str, Any]) -> dict[str, Any]:
     return {"encoder_name": f"tu-{name}", "encoder_weights": None, "channels": channels}
 
 
-def narrow(channels: int, width: float) -> int:
-    """Return ``channels`` scaled by ``width``, a multiple of 8."""
-    return max(8, round(channels * width / 8) * 8)
+def narrow(channels: int, width: float, step: int = 8) -> int:
+    """Return ``channels`` scaled by ``width``, a multiple of ``step``."""
+    return max(step, round(channels * width / step) * step)
 
 
 def with_image_channels(network: Any, channels: int, weights: str | None) -> nn.Module:
