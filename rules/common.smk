@@ -15,12 +15,12 @@ gc.set_threshold(50_000, 100, 1000)
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from medley import ensembles, models, plan, registry
+from medley import models, plan, registry
 from medley.config import missing_folders, read, resolve, weights_file
 from medley.digest import code_digest
 from medley.errors import InputError
 from medley.datasets import phantom_module
-from medley.tables.study import Study
+from medley.results.study import Study
 
 try:
     for path in workflow.configfiles:
@@ -88,21 +88,33 @@ def arrays_of_member(w):
     return f"{RESULTS}/datasets/{w.dataset}/arrays/{member(w)['recipe']}"
 
 
-def weights_of_member(w):
-    """The encoder's pretrained weights, as input `weights`; nothing for a random start."""
+def training_inputs(w):
+    """The array store of a member's recipe and, unless it starts at random, its encoder's pretrained weights."""
     chosen = member(w)
-    return {"weights": weights_file(chosen["encoder"], chosen["weights"])} if chosen["weights"] else {}
+    inputs = {"arrays": arrays_of_member(w)}
+    if chosen["weights"]:
+        inputs["weights"] = weights_file(chosen["encoder"], chosen["weights"])
+    return inputs
 
 
-def training_code(w):
+def training_task(w):
+    """All that a training depends on besides its inputs. One function, since each call costs at planning."""
     chosen = member(w)
     parts = {"losses": chosen["loss"], "optimisers": chosen["optimiser"], "schedules": chosen["schedule"]}
     named = [registry.module_name(package, name) for package, name in parts.items()]
-    return code_digest("medley.train", models.module_name(chosen["architecture"]), *named)
+    return {
+        "member": chosen,
+        "threads": CONFIG["threads"],
+        "regions": regions(w),
+        "code": code_digest("medley.train", models.module_name(chosen["architecture"]), *named),
+    }
 
 
-def prediction_code(w):
-    return code_digest("medley.predict", models.module_name(member(w)["architecture"]))
+def prediction_task(w):
+    """All that a prediction depends on besides its inputs."""
+    chosen = member(w)
+    code = code_digest("medley.predict", models.module_name(chosen["architecture"]))
+    return {"member": chosen, "threads": CONFIG["threads"], "code": code}
 
 
 def fold_probabilities(w):
@@ -129,7 +141,7 @@ def ensemble_members(w):
 def ensemble_code(w):
     return code_digest(
         "medley.ensembles",
-        ensembles.module_name(ensemble(w)["kind"]),
+        registry.module_name("ensembles", ensemble(w)["kind"]),
         f"medley.datasets.{reader(w)}",
     )
 
@@ -142,20 +154,20 @@ def predictor(w):
         raise WorkflowError(f"studies.{w.study}.{w.kind}: no {w.predictor!r} runs ({why_not(w.study, w.predictor)})")
 
 
-def recipe_of_predictor(w):
-    """The recipe of a member, or of an ensemble whose members share one; else None."""
-    name = predictor(w)["recipe"]
-    return None if name is None else CONFIG["recipes"][name]
+def evaluation_task(w):
+    """How a predictor is judged; the recipe (None where members differ) and batches are those of as-reported metrics.
 
-
-def tolerance(w):
-    """The study's tolerance of the normalised surface distance in mm, as the audited protocol states it."""
-    return STUDIES[w.study]["protocols"].get("audited", {}).get("tolerance")
-
-
-def batches_of_predictor(w):
-    """The number of test batches where a protocol shows the predictor on this split."""
-    return plan.batches(CONFIG, w.study, w.split, w.predictor)
+    The tolerance of the normalised surface distance (mm) is the audited protocol's.
+    """
+    recipe = predictor(w)["recipe"]
+    return {
+        "reader": reader(w),
+        "regions": regions(w),
+        "tolerance": STUDIES[w.study]["protocols"].get("audited", {}).get("tolerance"),
+        "recipe": None if recipe is None else CONFIG["recipes"][recipe],
+        "batches": plan.batches(CONFIG, w.study, w.split, w.predictor),
+        "code": code_digest("medley.evaluate", f"medley.datasets.{reader(w)}"),
+    }
 
 
 def protocol_of(study, name):
@@ -166,7 +178,7 @@ def protocol_of(study, name):
 
 
 def shown(protocol):
-    """A study as a protocol shows it: what medley.tables.study.Study holds."""
+    """A study as a protocol shows it: what medley.results.study.Study holds."""
 
     def of(w):
         study = STUDIES[w.study]

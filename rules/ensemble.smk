@@ -9,11 +9,8 @@ rule build_ensemble:
     input:
         members=ensemble_members,
         cases="<results>/datasets/{dataset}/cases.csv",
-        manifest=manifest,
     output:
-        probabilities=directory(
-            "<results>/{study}/{dataset}/{split}/ensembles/{ensemble}/seed-{seed}/probabilities"
-        ),
+        probabilities=directory("<results>/{study}/{dataset}/{split}/ensembles/{ensemble}/seed-{seed}/probabilities"),
         run="<results>/{study}/{dataset}/{split}/ensembles/{ensemble}/seed-{seed}/run.json",
     log:
         "<logs>/build_ensemble/{study}/{dataset}/{split}/{ensemble}/seed-{seed}.log",

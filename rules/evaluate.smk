@@ -9,7 +9,6 @@ rule evaluate_predictor:
     input:
         probabilities="<results>/{study}/{dataset}/{split}/{kind}/{predictor}/seed-{seed}/probabilities",
         cases="<results>/datasets/{dataset}/cases.csv",
-        manifest=manifest,
     output:
         metrics="<results>/{study}/{dataset}/{split}/{kind}/{predictor}/seed-{seed}/metrics.csv",
         batches="<results>/{study}/{dataset}/{split}/{kind}/{predictor}/seed-{seed}/batches.csv",
@@ -23,12 +22,7 @@ rule evaluate_predictor:
         mem_mb=4000,
         runtime=60,
     params:
-        reader=reader,
-        regions=regions,
-        tolerance=tolerance,
-        recipe=recipe_of_predictor,
-        batches=batches_of_predictor,
-        code=reader_code("medley.evaluate"),
+        task=evaluation_task,
     message:
         "Evaluating {wildcards.predictor} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}"
     script:

@@ -7,7 +7,6 @@ the case is kept, and a contact sheet of those cases. Nothing else drops a case.
 
 rule inspect_cases:
     input:
-        manifest=manifest,
         cases="<results>/datasets/{dataset}/cases.csv",
     output:
         quality="<results>/datasets/{dataset}/quality.csv",

@@ -9,9 +9,7 @@ rule merge_folds:
     input:
         folds=fold_probabilities,
     output:
-        probabilities=directory(
-            "<results>/{study}/{dataset}/{split}/members/{member}/seed-{seed}/probabilities"
-        ),
+        probabilities=directory("<results>/{study}/{dataset}/{split}/members/{member}/seed-{seed}/probabilities"),
     log:
         "<logs>/merge_folds/{study}/{dataset}/{split}/{member}/seed-{seed}.log",
     benchmark:

@@ -26,7 +26,7 @@ rule plot_loss_curves:
         "../envs/medley.yaml"
     params:
         study=shown("as_reported"),
-        code=code_digest("medley.figures.loss_curves"),
+        code=code_digest("medley.figures.loss_curves", "medley.results.read"),
     message:
         "Plotting losses of {wildcards.study}"
     script:
@@ -54,7 +54,7 @@ rule plot_accuracy_per_batch:
         "../envs/medley.yaml"
     params:
         study=shown("as_reported"),
-        code=code_digest("medley.figures.accuracy_per_batch"),
+        code=code_digest("medley.figures.accuracy_per_batch", "medley.results.read"),
     message:
         "Plotting accuracy per batch of {wildcards.study}"
     script:
@@ -112,7 +112,7 @@ rule plot_dice_boxplot:
         "../envs/medley.yaml"
     params:
         study=shown("audited"),
-        code=code_digest("medley.figures.dice_boxplot"),
+        code=code_digest("medley.figures.dice_boxplot", "medley.results.read"),
     message:
         "Plotting Dice per case of {wildcards.study}"
     script:
@@ -141,7 +141,7 @@ rule plot_dice_cost:
     params:
         study=shown("audited"),
         split=audited_split,
-        code=code_digest("medley.figures.dice_cost"),
+        code=code_digest("medley.figures.dice_cost", "medley.results.read"),
     message:
         "Plotting Dice against cost of {wildcards.study}"
     script:

@@ -27,9 +27,7 @@ rule predict_member:
         runtime=60,
         gpu=1,
     params:
-        member=member,
-        prediction_threads=CONFIG["threads"],
-        code=prediction_code,
+        task=prediction_task,
     message:
         "Predicting by {wildcards.member} on {wildcards.dataset}/{wildcards.split}, fold {wildcards.fold}, seed {wildcards.seed}"
     script:

@@ -8,7 +8,6 @@ rule preprocess_cases:
     input:
         cases="<results>/datasets/{dataset}/cases.csv",
         quality="<results>/datasets/{dataset}/quality.csv",
-        manifest=manifest,
     output:
         arrays=directory("<results>/datasets/{dataset}/arrays/{recipe}"),
     log:

@@ -1,7 +1,7 @@
 """Tabulate: one job per study and table.
 
-Needs the metrics of the predictors that a protocol shows, or the records of their trainings, and the
-published numbers. Makes the table as CSV, LaTeX, Markdown and, for the report, HTML.
+Needs the metrics of the predictors that a protocol shows and the stores of arrays, or the records of
+their trainings, and the published numbers. Makes the table as CSV, LaTeX, Markdown and, for the report, HTML.
 """
 
 
@@ -10,6 +10,7 @@ rule tabulate_accuracy:
         metrics=shown_files("as_reported", "metrics.csv"),
         batches=shown_files("as_reported", "batches.csv"),
         published="docs/published.csv",
+        arrays=shown_arrays("as_reported"),
     output:
         csv="<results>/{study}/tables/accuracy.csv",
         tex="<results>/{study}/tables/accuracy.tex",
@@ -30,7 +31,7 @@ rule tabulate_accuracy:
     params:
         study=shown("as_reported"),
         bootstrap=CONFIG["bootstrap"],
-        code=code_digest("medley.tables.accuracy"),
+        code=code_digest("medley.tables.accuracy_text", "medley.results.read"),
     message:
         "Tabulating accuracy as reported of {wildcards.study}"
     script:
@@ -63,7 +64,7 @@ rule tabulate_audited:
         study=shown("audited"),
         tolerance=audited_tolerance,
         bootstrap=CONFIG["bootstrap"],
-        code=code_digest("medley.tables.audited", "medley.tables.audited_text"),
+        code=code_digest("medley.tables.audited", "medley.tables.audited_text", "medley.results.read"),
     message:
         "Tabulating audited metrics of {wildcards.study}"
     script:
@@ -93,7 +94,8 @@ rule tabulate_cost:
         "../envs/medley.yaml"
     params:
         study=shown("audited"),
-        code=code_digest("medley.tables.cost"),
+        members=lambda w: list(config["studies"][w.study]["members"]),  # also those that are not run
+        code=code_digest("medley.tables.cost", "medley.results.read"),
     message:
         "Tabulating cost of {wildcards.study}"
     script:

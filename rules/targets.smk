@@ -86,21 +86,13 @@ rule evaluate:
 rule tables:
     input:
         "<results>/config.yaml",
-        [
-            f"<results>/{study}/tables/{table}.csv"
-            for study in CONFIG["all"]
-            for table in STUDIES[study]["tables"]
-        ],
+        [f"<results>/{study}/tables/{table}.csv" for study in CONFIG["all"] for table in STUDIES[study]["tables"]],
 
 
 rule figures:
     input:
         "<results>/config.yaml",
-        [
-            f"<results>/{study}/figures/{figure}.png"
-            for study in CONFIG["all"]
-            for figure in STUDIES[study]["figures"]
-        ],
+        [f"<results>/{study}/figures/{figure}.png" for study in CONFIG["all"] for figure in STUDIES[study]["figures"]],
 
 
 for study in STUDIES:

@@ -7,8 +7,7 @@ Makes the model, its history and the record of the run; resumes from `state/` be
 
 rule train_member:
     input:
-        unpack(weights_of_member),
-        arrays=arrays_of_member,
+        unpack(training_inputs),
         split="<results>/{study}/{dataset}/{split}/split.csv",
     output:
         model="<results>/{study}/{dataset}/{split}/members/{member}/fold-{fold}/seed-{seed}/model.safetensors",
@@ -26,10 +25,7 @@ rule train_member:
         runtime=240,
         gpu=1,
     params:
-        member=member,
-        regions=regions,
-        training_threads=CONFIG["threads"],
-        code=training_code,
+        task=training_task,
     message:
         "Training {wildcards.member} on {wildcards.dataset}/{wildcards.split}, fold {wildcards.fold}, seed {wildcards.seed}"
     script:

@@ -34,6 +34,7 @@ def main(
 
 
 if "snakemake" in globals():
+    task = snakemake.params.task
     with job(snakemake.log[0]):
         main(
             snakemake.input.probabilities,
@@ -41,9 +42,9 @@ if "snakemake" in globals():
             snakemake.output.metrics,
             snakemake.output.batches,
             {key: snakemake.wildcards[key] for key in evaluate.IDENTITY},
-            snakemake.params.reader,
-            snakemake.params.regions,
-            snakemake.params.tolerance,
-            snakemake.params.recipe,
-            snakemake.params.batches,
+            task["reader"],
+            task["regions"],
+            task["tolerance"],
+            task["recipe"],
+            task["batches"],
         )

@@ -6,8 +6,8 @@ from typing import Any
 from medley.figures import accuracy_per_batch, style
 from medley.log import job
 from medley.provenance import write_provenance
-from medley.tables.read import read_batches, read_published
-from medley.tables.study import Study
+from medley.results.read import read_batches, read_published
+from medley.results.study import Study
 
 
 def main(batches: Sequence[str], published: str, png: str, provenance: str, study: dict[str, Any]) -> None:

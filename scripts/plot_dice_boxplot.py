@@ -6,9 +6,9 @@ from typing import Any
 from medley.figures import dice_boxplot, style
 from medley.log import job
 from medley.provenance import write_provenance
-from medley.tables.audited import per_case
-from medley.tables.read import read_metrics, read_phases
-from medley.tables.study import Study
+from medley.results.cases import per_case
+from medley.results.read import read_metrics, read_phases
+from medley.results.study import Study
 
 
 def main(metrics: Sequence[str], cases: Sequence[str], png: str, provenance: str, study: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 from medley.figures import dice_cost, style
 from medley.log import job
 from medley.provenance import write_provenance
-from medley.tables.read import read_csv
-from medley.tables.study import Study
+from medley.results.read import read_csv
+from medley.results.study import Study
 
 
 def main(audited: str, cost: str, png: str, provenance: str, study: dict[str, Any], split: str) -> None:

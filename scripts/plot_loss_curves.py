@@ -6,8 +6,8 @@ from typing import Any
 from medley.figures import loss_curves, style
 from medley.log import job
 from medley.provenance import write_provenance
-from medley.tables.read import read_histories, read_published, read_records
-from medley.tables.study import Study
+from medley.results.read import read_histories, read_published, read_records
+from medley.results.study import Study
 
 
 def main(

@@ -8,8 +8,8 @@ from medley.figures import overlays, style
 from medley.figures.overlay_slices import slices
 from medley.log import job
 from medley.provenance import write_provenance
-from medley.tables.read import read_metrics
-from medley.tables.study import Study
+from medley.results.read import read_metrics
+from medley.results.study import Study
 
 
 def main(

@@ -38,7 +38,7 @@ if "snakemake" in globals():
             Path(snakemake.input.model),
             Path(snakemake.output.probabilities),
             Path(snakemake.output.cost),
-            snakemake.params.member,
+            snakemake.params.task["member"],
             int(snakemake.wildcards.fold),
-            snakemake.params.prediction_threads,
+            snakemake.params.task["threads"],
         )

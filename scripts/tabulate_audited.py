@@ -6,9 +6,9 @@ from typing import Any
 
 from medley.log import job
 from medley.provenance import write_provenance
+from medley.results.read import read_metrics, read_phases, read_stores
+from medley.results.study import Study
 from medley.tables import audited, audited_text
-from medley.tables.read import read_metrics, read_outside, read_phases
-from medley.tables.study import Study
 from medley.tables.write import write_table
 
 
@@ -23,9 +23,9 @@ def main(
     bootstrap: int,
 ) -> None:
     """Write the table to ``csv`` and beside it, its provenance to ``provenance``; ``tolerance`` in mm."""
-    shown, outside = Study(**study), read_outside(arrays)
-    numbers = audited.numbers(read_metrics(metrics), read_phases(cases), outside, shown, bootstrap)
-    write_table(audited_text.table(numbers, shown, tolerance, outside), csv)
+    shown, stores = Study(**study), read_stores(arrays)
+    numbers = audited.numbers(read_metrics(metrics), read_phases(cases), stores, shown, bootstrap)
+    write_table(audited_text.table(numbers, shown, tolerance), csv)
     settings = {"study": study, "tolerance": tolerance, "bootstrap": bootstrap}
     write_provenance(provenance, settings, [*metrics, *cases, *(Path(folder) / "index.json" for folder in arrays)])
 

@@ -5,18 +5,25 @@ from typing import Any
 
 from medley.log import job
 from medley.provenance import write_provenance
+from medley.results.read import read_records
+from medley.results.study import Study
 from medley.tables import cost
-from medley.tables.read import read_records
-from medley.tables.study import Study
 from medley.tables.write import write_table
 
 
-def main(runs: Sequence[str], predictions: Sequence[str], csv: str, provenance: str, study: dict[str, Any]) -> None:
-    """Write the table to ``csv`` and beside it, its provenance to ``provenance``."""
+def main(
+    runs: Sequence[str],
+    predictions: Sequence[str],
+    csv: str,
+    provenance: str,
+    study: dict[str, Any],
+    members: Sequence[str],
+) -> None:
+    """Write the table to ``csv`` and beside it, its provenance to ``provenance``; ``members`` also those not run."""
     shown = Study(**study)
-    numbers = cost.numbers(read_records(runs), read_records(predictions), shown)
+    numbers = cost.numbers(read_records(runs), read_records(predictions), members, shown)
     write_table(cost.table(numbers, shown), csv)
-    write_provenance(provenance, {"study": study}, [*runs, *predictions])
+    write_provenance(provenance, {"study": study, "members": list(members)}, [*runs, *predictions])
 
 
 if "snakemake" in globals():
@@ -27,4 +34,5 @@ if "snakemake" in globals():
             snakemake.output.csv,
             snakemake.output.provenance,
             snakemake.params.study,
+            snakemake.params.members,
         )

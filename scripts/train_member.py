@@ -40,18 +40,15 @@ def main(
 
 
 if "snakemake" in globals():
+    task = snakemake.params.task
     with job(snakemake.log[0]):
         main(
             Path(snakemake.input.arrays),
             snakemake.input.split,
             Path(snakemake.output.model).parent,
             int(snakemake.wildcards.fold),
-            snakemake.params.regions,
-            snakemake.params.code,
+            task["regions"],
+            task["code"],
             snakemake.input.get("weights"),
-            {
-                "member": snakemake.params.member,
-                "seed": int(snakemake.wildcards.seed),
-                "threads": snakemake.params.training_threads,
-            },
+            {"member": task["member"], "seed": int(snakemake.wildcards.seed), "threads": task["threads"]},
         )

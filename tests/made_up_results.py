@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from medley.plan import Training
-from medley.tables.study import Study
+from medley.results.study import Study
 
 STUDY = "acdc"
 TRAINING = {"keep": "best_validation_loss", "labels": ["heart"], "recipe": "minmax_pad"}
@@ -34,7 +34,8 @@ ENSEMBLES = {
     "mean-4class": _ensemble("mean", PAIR4, FOUR),
     "best-4class": _ensemble("best", PAIR4, FOUR),
 }
-NOT_RUN = {"fpn-imagenet": "weights missing", "deeplabv3plus-imagenet": "weights missing"}
+NOT_RUN = {"fpn-imagenet": "weights missing", "deeplabv3plus-imagenet": "weights missing", "pair": "weights missing"}
+ALL_MEMBERS = [*MEMBERS, "fpn-imagenet", "deeplabv3plus-imagenet"]  # "pair" is an ensemble of the last two
 BINARY = ["deeplabv3plus", "deeplabv3plus-imagenet", "fpn", "fpn-imagenet", "weighted", "weighted-imagenet", "mean"]
 AS_REPORTED = [*BINARY, "background"]
 AUDITED = [
@@ -70,6 +71,16 @@ def names(patients):
         for patient in range(1, patients + 1)
         for frame, phase in ((1, "ED"), (9, "ES"))
     ]
+
+
+def stores(patients, spacing=None):
+    """Return the indices of the array stores: of each case's 100 true voxels 30 lie outside the window, in ES 10."""
+    counts = {
+        case: {"foreground": 100, "foreground_outside": 30 if phase == "ED" else 10}
+        for case, _, phase in names(patients)
+    }
+    recipes = {"minmax_pad": {"spacing": spacing}, "audited": {"spacing": [1.5, 1.5, None]}}
+    return {("acdc", name): {"recipe": recipe, "cases": counts} for name, recipe in recipes.items()}
 
 
 def phases(patients):

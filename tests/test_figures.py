@@ -16,10 +16,12 @@ import plot_loss_curves
 import plot_overlays
 from medley import probabilities
 from medley.cases import Case, write_cases
+from medley.errors import InputError
 from medley.figures import accuracy_per_batch, dice_boxplot, dice_cost, loss_curves, overlay_slices, overlays, style
 from medley.files import write_json
+from medley.results.cases import per_case
+from medley.results.study import Study
 from medley.tables import audited, cost, write
-from medley.tables.study import Study
 
 PATIENTS = 4
 GRID = (6, 40, 30)  # slices, rows, columns
@@ -84,11 +86,11 @@ def numbers():
     phases = {"acdc": made_up.phases(PATIENTS)}
     shown = audited.numbers(made_up.native_metrics(PATIENTS), phases, {}, made_up.study(), 20)
     runs, predictions, _ = made_up.trainings()
-    return shown, cost.numbers(runs, predictions, made_up.study())
+    return shown, cost.numbers(runs, predictions, made_up.ALL_MEMBERS, made_up.study())
 
 
-def per_case():
-    return audited.per_case(made_up.native_metrics(PATIENTS), {"acdc": made_up.phases(PATIENTS)})
+def judged_cases():
+    return per_case(made_up.native_metrics(PATIENTS), {"acdc": made_up.phases(PATIENTS)})
 
 
 def all_slices(stored, monkeypatch):
@@ -107,7 +109,7 @@ def drawing(request, stored, numbers, monkeypatch):
         "loss_curves": lambda: loss_curves.draw(histories, runs, published["training"], reported),
         "accuracy_per_batch": lambda: accuracy_per_batch.draw(made_up.accuracies()[1], published["accuracy"], reported),
         "overlays": lambda: overlays.draw(all_slices(stored, monkeypatch), study),
-        "dice_boxplot": lambda: dice_boxplot.draw(per_case(), study),
+        "dice_boxplot": lambda: dice_boxplot.draw(judged_cases(), study),
         "dice_cost": lambda: dice_cost.draw(dice_cost.points(*numbers, "folds", study), study),
     }
     with style.paper(), warnings.catch_warnings():
@@ -196,6 +198,47 @@ def test_the_claim_counts_batches_where_the_first_is_better():
     assert accuracy_per_batch.claim(accuracy, ["a", "b", "e"]) == "a above b in 1 of 3 batches\ne lowest in batch 2"
 
 
+def test_only_what_is_shown_is_drawn_and_unknown_names_are_grey():
+    _, batches = made_up.accuracies()
+    published = made_up.published()["accuracy"]
+    stranger = published.iloc[[0]].assign(predictor="removed-from-the-study", value=0.5)
+    study = Study("acdc", ["acdc"], [], ["fpn", "weighted"], made_up.MEMBERS, made_up.ENSEMBLES, {})
+    shown = batches[batches["predictor"].isin(study.predictors)]
+    (panel,) = accuracy_per_batch.draw(shown, pd.concat([published, stranger]), study).axes
+    assert [line.get_label() for line in panel.get_lines() if not line.get_label().startswith("_")] == [
+        "fpn", "weighted", "published mean",
+    ]  # fmt: skip
+    marks = {line.get_ydata()[0]: line.get_color() for line in panel.get_lines() if len(line.get_ydata()) == 1}
+    assert marks[50.0] == style.GREY
+    assert marks[94.95] == style.looks(study)["deeplabv3plus"].colour
+
+
+def test_an_ensemble_of_different_recipes_has_no_line_and_alone_no_figure():
+    _, batches = made_up.accuracies()
+    study = made_up.study("as_reported")
+    without = batches[~batches["predictor"].isin(["weighted", "background"])]
+    (panel,) = accuracy_per_batch.draw(without, made_up.published()["accuracy"], study).axes
+    drawn = {line.get_label() for line in panel.get_lines()}
+    assert {"deeplabv3plus", "fpn"} <= drawn and not {"weighted", "all background"} & drawn
+    with pytest.raises(InputError, match="no predictor has test batches"):
+        accuracy_per_batch.draw(batches.iloc[:0], made_up.published()["accuracy"], study)
+
+
+def test_nothing_published_is_drawn_beside_phantoms():
+    runs, _, histories = made_up.trainings("single", 1)
+    _, batches = made_up.accuracies()
+    published = made_up.published()
+    for phantoms, expected in (([], True), (["acdc"], False)):
+        study = made_up.study("as_reported", phantoms)
+        figures = [
+            loss_curves.draw(histories, runs, published["training"], study),
+            accuracy_per_batch.draw(batches, published["accuracy"], study),
+        ]
+        for figure in figures:
+            labels = {line.get_label() for panel in figure.axes for line in panel.get_lines()}
+            assert any(label.startswith("published") for label in labels) is expected
+
+
 def test_without_a_complete_ensemble_all_that_run_are_drawn():
     study = Study(
         "acdc", ["acdc"], [], ["fpn", "weighted-imagenet", "background"], made_up.MEMBERS, made_up.ENSEMBLES, {}
@@ -204,17 +247,41 @@ def test_without_a_complete_ensemble_all_that_run_are_drawn():
 
 
 def test_every_case_is_a_point_of_the_box_plot():
-    cases = per_case()
+    cases = judged_cases()
     figure = dice_boxplot.draw(cases, made_up.study())
     panels = {panel.get_title(loc="left"): panel for panel in figure.axes}
-    assert list(panels) == ["heart", "RV", "MYO", "LV"]
-    for label, panel in panels.items():
+    assert list(panels) == [f"{label} (test cases)" for label in ("heart", "RV", "MYO", "LV")]
+    for title, panel in panels.items():
+        label = title.split()[0]
         own = cases[(cases["part"] == "test") & (cases["label"] == label)]
-        points = [line for line in panel.get_lines() if line.get_marker() == "."]
+        points = [line for line in panel.get_lines() if line.get_linestyle() == "None"]
         names = [text.get_text() for text in panel.get_yticklabels()]
         assert names == [name for name in made_up.study().run if name in set(own["predictor"])]
         for name, line in zip(names, points, strict=True):
             assert sorted(line.get_xdata()) == pytest.approx(sorted(own.loc[own["predictor"] == name, "dice"]))
+
+
+def test_each_dataset_of_the_box_plot_shows_its_own_judged_part():
+    cases = judged_cases()
+    cases = cases[cases["predictor"] == "fpn"]
+    other = cases[cases["part"] == "out_of_fold"].assign(dataset="other")
+    study = Study("acdc", ["acdc", "other"], [], ["fpn"], made_up.MEMBERS, made_up.ENSEMBLES, {})
+    figure = dice_boxplot.draw(pd.concat([cases, other]), study)
+    assert [panel.get_title(loc="left") for panel in figure.axes] == [
+        "heart (acdc, test cases)", "heart (other, out-of-fold cases)",
+    ]  # fmt: skip
+    for panel, own in zip(figure.axes, (cases[cases["part"] == "test"], other), strict=True):
+        (points,) = (line for line in panel.get_lines() if line.get_linestyle() == "None")
+        assert sorted(points.get_xdata()) == pytest.approx(sorted(own["dice"]))
+
+
+def test_variants_of_a_family_differ_in_the_box_plot():
+    figure = dice_boxplot.draw(judged_cases(), made_up.study())
+    heart = figure.axes[0]
+    points = [line for line in heart.get_lines() if line.get_linestyle() == "None"]
+    markers = dict(zip([text.get_text() for text in heart.get_yticklabels()], points, strict=True))
+    first, second = markers["weighted"], markers["weighted-imagenet"]
+    assert first.get_color() == second.get_color() and first.get_marker() != second.get_marker()
 
 
 def test_an_ensemble_costs_what_its_members_cost(numbers):
@@ -237,7 +304,7 @@ def test_best_median_and_worst_case():
 
 
 def test_dice_of_a_case_is_the_mean_over_the_predictors_own_labels():
-    cases = per_case()
+    cases = judged_cases()
     cases = cases[cases["part"] == "test"]
     case = cases["case"].iloc[0]
     own = cases[(cases["case"] == case) & (cases["predictor"] == "mean-4class") & (cases["label"] != "heart")]

@@ -1,11 +1,39 @@
-import itertools
 import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
-from medley.statistics import Interval, interval, paired_interval, undefined
+from medley.statistics import Interval, intervals, patient_draws
+
+
+def interval(values, patients, resamples, seed, level=0.95):
+    """Return the interval of one column whose rows are all of one group."""
+    (found,) = intervals(np.reshape(values, (-1, 1)), patients, ["all"] * len(patients), resamples, seed, level)
+    return found
+
+
+def by_loop(values, patients, groups, resamples, seed, level):
+    """Return what ``intervals`` should for one column: every resample written out and averaged."""
+
+    def mean(rows):
+        of_groups = []
+        for group in {groups[row] for row in range(len(values)) if not math.isnan(values[row])}:
+            own = [values[row] for row in rows if groups[row] == group and not math.isnan(values[row])]
+            of_groups.append(sum(own) / len(own) if own else math.nan)
+        return sum(of_groups) / len(of_groups) if of_groups else math.nan
+
+    names = sorted(set(patients))
+    means = []
+    for draw in patient_draws(len(names), resamples, seed):
+        drawn = [name for name, times in zip(names, draw, strict=True) for _ in range(int(times))]
+        assert len(drawn) == len(names)
+        means.append(mean([row for name in drawn for row in range(len(values)) if patients[row] == name]))
+    known = [value for value in means if not math.isnan(value)]
+    ends = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if known else (math.nan, math.nan)
+    return Interval(mean(range(len(values))), *ends)
 
 
 def cohort(patients, seed=0):
@@ -18,14 +46,57 @@ def cohort(patients, seed=0):
 
 def test_equals_a_loop_over_the_same_draws():
     values, patients = cohort(15)
-    draws = np.random.default_rng(7).integers(15, size=(200, 15))
-    names = sorted(set(patients))
-    means = []
-    for draw in draws:
-        drawn = [values[i] for index in draw for i in range(len(values)) if patients[i] == names[index]]
-        means.append(np.mean(drawn))
-    expected = Interval(values.mean(), *np.percentile(means, [5, 95]))
+    expected = by_loop(values, patients, ["all"] * len(values), 200, 7, 0.9)
     assert interval(values, patients, 200, seed=7, level=0.9) == pytest.approx(expected)
+
+
+rows_of_a_table = st.tuples(
+    st.sampled_from("abcde"), st.sampled_from(["RV", "MYO"]), st.one_of(st.none(), st.floats(-1, 1))
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(rows_of_a_table, min_size=1, max_size=14))
+def test_with_values_missing_it_is_the_mean_over_groups_of_the_same_resample(rows):
+    patients, groups, values = (list(column) for column in zip(*rows, strict=True))
+    values = [math.nan if value is None else value for value in values]
+    (found,) = intervals(np.reshape(values, (-1, 1)), patients, groups, 40, 3)
+    assert found == pytest.approx(by_loop(values, patients, groups, 40, 3, 0.95), abs=1e-12, nan_ok=True)
+
+
+def test_a_group_of_few_patients_does_not_widen_the_interval_by_its_size():
+    generator = np.random.default_rng(5)
+    common, rare = generator.normal(0.9, 0.01, 20), generator.normal(0.3, 0.01, 4)
+    patients = [f"p{number:02d}" for number in [*range(20), *range(4)]]
+    groups = ["A"] * 20 + ["B"] * 4
+    (found,) = intervals(np.concatenate([common, rare])[:, None], patients, groups, 2000, 0)
+    assert found.mean == pytest.approx((common.mean() + rare.mean()) / 2)
+    # Both groups vary by 0.01; were their shares to shift with the draw, it would be by a tenth of 0.6.
+    assert found.high - found.low < 0.02
+    means = []
+    while len(means) < 2000:  # another generator's draws
+        draw = generator.integers(20, size=20)
+        if few := [rare[patient] for patient in draw if patient < 4]:
+            means.append((common[draw].mean() + np.mean(few)) / 2)
+    assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.001)
+
+
+def test_a_column_does_not_depend_on_those_beside_it():
+    values, patients = cohort(12)
+    generator = np.random.default_rng(3)
+    table = np.stack([values, generator.normal(size=len(values)), values**2], axis=1)
+    table[generator.uniform(size=table.shape) < 0.2] = np.nan
+    groups = [("RV", "LV")[number % 2] for number in range(len(values))]
+    together = intervals(table, patients, groups, 300, 1)
+    for column, found in enumerate(together):
+        (own,) = intervals(table[:, [column]], patients, groups, 300, 1)
+        assert found == pytest.approx(own, rel=1e-12)
+
+
+def test_columns_are_resampled_alike():
+    values, patients = cohort(12)
+    first, second = intervals(np.stack([values, values + 1], axis=1), patients, ["all"] * len(values), 300, 1)
+    assert second == pytest.approx([end + 1 for end in first])
 
 
 def test_is_scipys_where_each_patient_has_one_case():
@@ -48,15 +119,8 @@ def test_cases_of_a_patient_are_not_independent():
     values, patients = cohort(30)
     grouped = interval(values, patients, 5000, seed=0)
     single = interval(values, [str(number) for number in range(len(values))], 5000, seed=0)
-    assert grouped.mean == single.mean
+    assert grouped.mean == pytest.approx(single.mean)
     assert grouped.high - grouped.low > 1.2 * (single.high - single.low)
-
-
-def test_values_that_are_not_a_number_are_left_out_and_counted():
-    values, patients = [0.5, math.nan, 0.7, 0.9, math.nan], ["a", "a", "b", "c", "d"]
-    kept = interval([0.5, 0.7, 0.9], ["a", "b", "c"], 300, seed=4)
-    assert interval(values, patients, 300, seed=4) == kept
-    assert undefined(values) == 2
 
 
 def test_without_a_value_there_is_no_interval():
@@ -77,22 +141,6 @@ def test_the_order_of_cases_does_not_matter_and_the_seed_does():
     assert len(ends) == 5
 
 
-def test_a_paired_difference_is_narrower_than_two_predictors_apart():
-    values, patients = cohort(20)
-    better = values + 0.01 + np.random.default_rng(0).normal(0, 0.005, size=len(values))
-    difference = paired_interval(better, values, patients, 2000, seed=0)
-    assert difference.low < 0.01 < difference.high
-    assert difference.low > 0
-    first, second = (interval(predictor, patients, 2000, seed=0) for predictor in (better, values))
-    assert first.low < second.high  # apart, their intervals overlap
-
-
-def test_a_pair_counts_where_both_have_a_value():
-    found = paired_interval([1, math.nan, 3, 4], [0, 1, math.nan, 2], list("abcd"), 500, seed=0)
-    sums = [sum(draw) / 2 for draw in itertools.product([1, 2], repeat=2)]
-    assert found == Interval(1.5, min(sums), max(sums))
-
-
 def test_as_many_patients_as_values():
-    with pytest.raises(ValueError, match="2 values of 3 patients"):
+    with pytest.raises(ValueError, match="2 rows of 3 patients in 3 groups"):
         interval([1, 2], ["a", "b", "c"], 10, seed=0)

@@ -6,23 +6,21 @@ import made_up_results as made_up
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import tabulate_accuracy
 import tabulate_audited
 import tabulate_cost
-from medley import statistics
 from medley.cases import Case, write_cases
 from medley.errors import InputError
 from medley.files import write_json
 from medley.plan import Training
-from medley.tables import accuracy, audited, audited_text, cost, read, write
-from medley.tables.compare import SEED, mean_with_interval, minus
-from medley.tables.study import Study
+from medley.results import read
+from medley.results.cases import METRICS, outside_share, per_case
+from medley.results.study import Study
+from medley.tables import accuracy, accuracy_text, audited, audited_text, cost, write
+from medley.tables.compare import means_with_intervals, minus
 
 RESAMPLES = 50
-OUTSIDE = {("acdc", "minmax_pad"): 0.081, ("acdc", "audited"): 0.0}
 
 
 def row_of(frame, **wanted):
@@ -32,16 +30,19 @@ def row_of(frame, **wanted):
     return found.iloc[0]
 
 
-def accuracy_numbers(study=None):
-    metrics, batches = made_up.accuracies()
-    return accuracy.numbers(
-        metrics, batches, made_up.published()["accuracy"], study or made_up.study("as_reported"), RESAMPLES
-    )
+def accuracy_numbers(study=None, results=None):
+    metrics, batches = results or made_up.accuracies()
+    study, published = study or made_up.study("as_reported"), made_up.published()["accuracy"]
+    return accuracy.numbers(metrics, batches, published, made_up.stores(5), study, RESAMPLES)
+
+
+def accuracy_table(frame, study=None, spacing=None):
+    return accuracy_text.table(frame, made_up.stores(5, spacing), study or made_up.study("as_reported"))
 
 
 def audited_numbers(metrics, study=None, patients=6):
     phases = {"acdc": made_up.phases(patients)}
-    return audited.numbers(metrics, phases, OUTSIDE, study or made_up.study(), RESAMPLES)
+    return audited.numbers(metrics, phases, made_up.stores(patients), study or made_up.study(), RESAMPLES)
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +77,78 @@ def test_rows_stand_in_configured_order_and_none_is_dropped():
     assert row_of(frame, predictor="weighted-imagenet")["built_without"] == "fpn-imagenet"
 
 
-def test_distance_to_the_background_is_paired_by_case():
+def test_what_has_an_interval_is_over_cases_and_paired_with_the_background():
     metrics, _ = made_up.accuracies()
     values = {name: own.set_index("case")["value"] for name, own in metrics.groupby("predictor")}
-    expected = np.mean([values["fpn"][case] - values["background"][case] for case in values["fpn"].index])
-    row = row_of(accuracy_numbers(), predictor="fpn")
-    assert row["to_background"] == pytest.approx(expected)
+    frame = accuracy_numbers()
+    row, line = row_of(frame, predictor="fpn"), row_of(frame, predictor="background")
+    gains = [values["fpn"][case] - values["background"][case] for case in values["fpn"].index]
+    assert row["per_case"] == pytest.approx(values["fpn"].mean())
+    assert row["per_case_to_background"] == pytest.approx(np.mean(gains))
+    # A reader who takes one row of the column from the other gets the same number.
+    assert row["per_case_to_background"] == pytest.approx(row["per_case"] - line["per_case"])
     # Cases differ by 0.4 points, the two predictors' differences by 0.1: pairing removes the cases' part.
-    assert row["to_background_high"] - row["to_background_low"] < row["high"] - row["low"]
+    gain_width = row["per_case_to_background_high"] - row["per_case_to_background_low"]
+    assert gain_width < row["per_case_high"] - row["per_case_low"]
+    assert row["per_case_low"] <= row["per_case"] <= row["per_case_high"]
+    cells = accuracy_table(frame).views[0].cells.set_index("predictor")
+    assert "[" not in cells.loc["fpn", "reproduced"]
+    assert "[" in cells.loc["fpn", "per case"] and "[" in cells.loc["fpn", "per case, to background"]
+
+
+def test_there_is_no_difference_to_what_was_not_repeated():
+    real, made = (accuracy_numbers(made_up.study("as_reported", phantoms)) for phantoms in ((), ("acdc",)))
+    assert row_of(real, predictor="deeplabv3plus")["difference"] == pytest.approx(
+        row_of(real, predictor="deeplabv3plus")["reproduced"] - 0.9495
+    )
+    incomplete = row_of(real, predictor="weighted-imagenet")
+    assert incomplete["published"] == 0.949 and incomplete["reproduced"] > 0.9
+    assert np.isnan(incomplete["difference"])
+    assert made["difference"].isna().all()
+    assert made["published"].notna().sum() == 3
+
+
+def test_a_predictor_without_a_recipe_of_its_own_has_a_row_that_says_so():
+    mixed = made_up.ENSEMBLES | {name: made_up.ENSEMBLES[name] | {"recipe": None} for name in ("mean", "background")}
+    study = Study("acdc", ["acdc"], [], ["fpn", "mean", "background"], made_up.MEMBERS, mixed, {})
+    results = [frame[frame["predictor"] == "fpn"] for frame in made_up.accuracies()]
+    frame = accuracy_numbers(study, results)
+    assert list(frame["predictor"]) == ["fpn", "mean", "background"]
+    assert frame[["background", "per_case_to_background"]].isna().all(axis=None)
+    assert row_of(frame, predictor="fpn")["reproduced"] > 0.9
+    assert "its members have different recipes" in write.markdown(accuracy_table(frame, study))
+
+
+def test_without_test_cases_there_are_cases_but_no_batches():
+    metrics, batches = made_up.accuracies()
+    frame = accuracy_numbers(results=(metrics.assign(part="out_of_fold"), batches.iloc[:0]))
+    row = row_of(frame, predictor="fpn")
+    assert np.isnan(row["reproduced"]) and row["per_case"] > 0.9 and row["cases"] == 10
+    assert "fpn" in write.markdown(accuracy_table(frame))
+
+
+def test_batches_without_foreground_are_left_out_and_counted():
+    metrics, batches = made_up.accuracies()
+    iou = (batches["predictor"] == "fpn") & (batches["metric"] == "iou")
+    batches.loc[iou & (batches["batch"] <= 2), "value"] = np.nan
+    frame = accuracy_numbers(results=(metrics, batches))
+    row = row_of(frame, predictor="fpn")
+    assert row["foreground_iou"] == pytest.approx(batches.loc[iou & (batches["batch"] > 2), "value"].mean())
+    assert (row["batches"], row["batches_without_foreground"]) == (25, 2)
+    assert row_of(frame, predictor="mean")["batches_without_foreground"] == 0
+    assert "truth and prediction left out: fpn 2." in write.markdown(accuracy_table(frame))
+    assert "truth and prediction left out: none." in write.markdown(accuracy_table(accuracy_numbers()))
+
+
+def test_the_grid_and_what_it_does_not_see_are_printed_by_recipe():
+    frame = accuracy_numbers()
+    assert row_of(frame, predictor="fpn")["foreground_outside"] == pytest.approx(0.2)
+    assert row_of(frame, predictor="fpn")["recipe"] == "minmax_pad"
+    padded = write.markdown(accuracy_table(frame))
+    assert "recipe minmax_pad: computed on the recipe's grid, after its pad and crop" in padded
+    assert "20.0 % of the true foreground of these cases lies outside its window and is not counted at all" in padded
+    resampled = write.markdown(accuracy_table(frame, spacing=[1.5, 1.5, None]))
+    assert "decisions were resampled" in resampled and "after its pad and crop" not in resampled
 
 
 def test_what_lies_below_the_background_is_marked_but_not_against_a_line_of_phantoms():
@@ -92,9 +157,9 @@ def test_what_lies_below_the_background_is_marked_but_not_against_a_line_of_phan
     batches.loc[low, "value"] = 0.9
     for phantoms, published in (((), "94.95 ↓"), (("acdc",), "94.95")):
         study = made_up.study("as_reported", phantoms)
-        frame = accuracy.numbers(metrics, batches, made_up.published()["accuracy"], study, RESAMPLES)
-        cells = accuracy.table(frame, study).views[0].cells.set_index("predictor")
-        assert cells.loc["fpn", "reproduced"].endswith("↓")
+        frame = accuracy_numbers(study, (metrics, batches))
+        cells = accuracy_table(frame, study).views[0].cells.set_index("predictor")
+        assert cells.loc["fpn", "reproduced"] == "90.00 ↓"
         assert not cells.loc["mean", "reproduced"].endswith("↓")
         assert cells.loc["deeplabv3plus", "published"] == published
 
@@ -103,11 +168,10 @@ def test_seeds_are_averaged_and_counted():
     metrics, batches = made_up.accuracies()
     shifted = [frame.assign(seed=1, value=frame["value"] - 0.01) for frame in (metrics, batches)]
     both = [pd.concat(pair) for pair in zip((metrics, batches), shifted, strict=True)]
-    study, published = made_up.study("as_reported"), made_up.published()["accuracy"]
-    two = row_of(accuracy.numbers(*both, published, study, RESAMPLES), predictor="fpn")
+    two = row_of(accuracy_numbers(results=both), predictor="fpn")
     one = row_of(accuracy_numbers(), predictor="fpn")
     assert two["reproduced"] == pytest.approx(one["reproduced"] - 0.005)
-    assert two["low"] == pytest.approx(one["low"] - 0.005)
+    assert two["per_case_low"] == pytest.approx(one["per_case_low"] - 0.005)
     assert (two["seeds"], two["cases"]) == (2, 10)
 
 
@@ -116,12 +180,12 @@ def test_each_dataset_has_its_rows_and_its_own_background():
     other = [frame.assign(dataset="other", value=frame["value"] - 0.1) for frame in (metrics, batches)]
     both = [pd.concat(pair) for pair in zip((metrics, batches), other, strict=True)]
     study = Study("acdc", ["acdc", "other"], [], ["fpn", "background"], made_up.MEMBERS, made_up.ENSEMBLES, {})
-    frame = accuracy.numbers(*both, made_up.published()["accuracy"], study, RESAMPLES)
+    frame = accuracy_numbers(study, both)
     assert list(zip(frame["dataset"], frame["predictor"], strict=True)) == [
         ("acdc", "fpn"), ("acdc", "background"), ("other", "fpn"), ("other", "background"),
     ]  # fmt: skip
     assert frame["background"].tolist()[0] - frame["background"].tolist()[2] == pytest.approx(0.1)
-    assert "dataset" in accuracy.table(frame, study).views[0].cells
+    assert "dataset" in accuracy_table(frame, study).views[0].cells
 
 
 # Audited
@@ -132,14 +196,14 @@ def few(values, predictor="fpn-4class", part="test"):
     rows = []
     for (label, number), dice in values.items():
         case, patient, _ = made_up.names(3)[number]
-        defined = dict.fromkeys(audited.METRICS, 1.0 if dice is not None else np.nan)
+        defined = dict.fromkeys(METRICS[:-1], 1.0 if dice is not None else np.nan)
         for metric, value in (defined | {"dice": dice}).items():
             rows.append(made_up.metric_row(predictor, part, case, patient, label, metric, value))
     return pd.DataFrame(rows).astype({"seed": "Int64", "value": "float64"})
 
 
-def alone(name="fpn-4class"):
-    return Study("acdc", ["acdc"], [], [name], made_up.MEMBERS, made_up.ENSEMBLES, {})
+def alone(*names):
+    return Study("acdc", ["acdc"], [], names or ["fpn-4class"], made_up.MEMBERS, made_up.ENSEMBLES, {})
 
 
 def test_averages_are_over_cases_then_over_labels():
@@ -163,22 +227,69 @@ def test_both_empty_is_left_out_one_empty_is_counted():
     assert row["dice"] == pytest.approx(0.5 / 3)
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(*[st.floats(0, 1)] * 3), min_size=2, max_size=8))
-def test_interval_of_the_mean_over_labels_is_that_of_the_cases_means(dice):
-    patients = [f"p{number // 2}" for number in range(len(dice))]
-    cases = pd.DataFrame(
-        [(label, patients[number], row[place]) for number, row in enumerate(dice)
-         for place, label in enumerate(("RV", "MYO", "LV"))],
-        columns=["label", "patient", "dice"],
-    )  # fmt: skip
-    expected = statistics.interval(np.mean(dice, axis=1), patients, RESAMPLES, SEED)
-    assert mean_with_interval(cases, "dice", RESAMPLES) == pytest.approx(expected, abs=1e-12)
+def test_a_label_missing_in_many_cases_counts_as_much_as_any_other():
+    rows = [("A", f"p{number}", 0.9 + number / 1000) for number in range(20)]
+    rows += [("B", f"p{number}", 0.3) for number in range(4)] + [("B", f"p{number}", np.nan) for number in range(4, 20)]
+    cases = pd.DataFrame(rows, columns=["label", "patient", "dice"]).assign(other=1.0)
+    found = means_with_intervals(cases, ["dice", "other"], 500)
+    assert found["dice"].mean == pytest.approx((0.9095 + 0.3) / 2)
+    # B never varies, so half the interval of A alone.
+    alone = means_with_intervals(cases[cases["label"] == "A"], ["dice"], 500)["dice"]
+    assert found["dice"].high - found["dice"].low == pytest.approx((alone.high - alone.low) / 2, rel=0.1)
+    assert found["other"] == (1, 1, 1)
 
 
 def test_without_any_value_there_is_no_mean():
     cases = pd.DataFrame({"label": ["RV"], "patient": ["p"], "dice": [np.nan]})
-    assert np.isnan(mean_with_interval(cases, "dice", RESAMPLES)).all()
+    assert np.isnan(means_with_intervals(cases, ["dice"], RESAMPLES)["dice"]).all()
+    assert np.isnan(means_with_intervals(cases.iloc[:0], ["dice"], RESAMPLES)["dice"]).all()
+
+
+def test_signed_volume_differences_are_not_averaged_over_labels():
+    metrics = few({("RV", 0): 0.5, ("RV", 1): 0.5, ("MYO", 0): 0.5, ("MYO", 1): 0.5})
+    volumes = {"RV": [10.0, -2.0], "MYO": [-10.0, -4.0]}
+    for label, values in volumes.items():
+        metrics.loc[(metrics["label"] == label) & (metrics["metric"] == "volume_difference"), "value"] = values
+    frame = audited_numbers(metrics, alone())
+    by_label = frame[frame["phase"] == "all"].set_index("label")
+    assert by_label.loc[["RV", "MYO"], "volume_difference"].tolist() == [4, -7]
+    assert by_label.loc[["RV", "MYO", "mean"], "volume_error"].tolist() == [6, 7, 6.5]
+    assert np.isnan(by_label.loc["mean", "volume_difference"])
+    surface = audited_text.table(frame, alone(), 2.0).views[1].cells.set_index("label")
+    assert surface.loc["mean", "volume difference (ml)"] == write.MISSING
+    assert surface.loc["mean", "volume error (ml)"].startswith("6.5")
+
+
+def test_volume_errors_are_absolute_in_each_seed_before_they_are_averaged():
+    metrics = few({("RV", 0): 0.5})
+    both = pd.concat([metrics, metrics.assign(seed=1)])
+    both.loc[both["metric"] == "volume_difference", "value"] = [3.0, -3.0]
+    cases = per_case(both, {"acdc": made_up.phases(3)})
+    assert cases[["volume_difference", "volume_error"]].to_numpy().tolist() == [[0, 3]]
+
+
+def test_a_row_does_not_depend_on_which_other_predictors_are_there(whole):
+    metrics = made_up.native_metrics()
+    lone = audited_numbers(metrics[metrics["predictor"] == "fpn-4class"], alone()).drop(columns=["best"])
+    same = whole[whole["predictor"] == "fpn-4class"].drop(columns=["best"]).reset_index(drop=True)
+    kept = [column for column in lone if not column.startswith("dice_to_best")]
+    pd.testing.assert_frame_equal(lone[kept], same[kept], rtol=1e-12)
+
+
+def test_what_lies_outside_is_of_the_cases_that_are_judged(whole):
+    index = {"cases": {"a": {"foreground": 100, "foreground_outside": 30}, "b": {"foreground": 300,
+             "foreground_outside": 10}, "c": {"foreground": 50, "foreground_outside": 50}}}  # fmt: skip
+    assert outside_share(index, ["a", "b", "a"]) == 0.1
+    assert np.isnan(outside_share(None, ["a"])) and np.isnan(outside_share({"cases": {}}, []))
+    ends = [case for case, _, phase in made_up.names(6) if phase == "ES"]
+    metrics = made_up.native_metrics()
+    late = metrics[(metrics["part"] == "out_of_fold") | metrics["case"].isin(ends)]
+    frame = audited_numbers(late)
+    shares = frame[frame["predictor"] == "fpn"].groupby("part")["foreground_outside"].unique()
+    assert shares["test"] == pytest.approx([0.1]) and shares["out_of_fold"] == pytest.approx([0.2])
+    text = write.markdown(audited_text.table(frame, made_up.study(), 2.0))
+    assert "10.0 % of the true foreground of the judged cases lies outside the window of the recipe minmax_pad" in text
+    assert "20.0 %" not in text
 
 
 def test_pairs_are_found_by_label_and_case_not_by_order():
@@ -201,29 +312,55 @@ def test_both_parts_are_in_the_numbers_and_the_test_part_is_printed(whole):
     assert set(whole.loc[whole["judged"] == 1, "part"]) == {"test"}
     only = audited_numbers(made_up.native_metrics(parts=("out_of_fold",)))
     assert set(only.loc[only["judged"] == 1, "part"]) == {"out_of_fold"}
-    printed = write.markdown(audited_text.table(only, made_up.study(), 2.0, OUTSIDE))
+    printed = write.markdown(audited_text.table(only, made_up.study(), 2.0))
     assert "out-of-fold" in printed and "test cases" not in printed
+    assert "† these very cases chose its epoch: optimistic" in printed
 
 
 def test_audited_table_prints_marks_missing_members_and_what_lies_outside(whole):
-    table = audited_text.table(whole, made_up.study(), 2.0, OUTSIDE)
+    table = audited_text.table(whole, made_up.study(), 2.0)
     for view in table.views:
         names = list(view.cells["predictor"])
         assert "fpn †" in names and "weighted †" in names and "fpn-4class" in names and "fpn-imagenet" in names
         missing = view.cells[view.cells["predictor"] == "fpn-imagenet"]
         assert (missing == "not run: weights missing").any(axis=None)
     text = write.markdown(table)
-    assert "8.1 % of the true foreground lies outside" in text
-    assert "tolerance 2.0 mm" in text and "† epoch chosen by validation loss" in text
+    assert "20.0 % of the true foreground of the judged cases lies outside" in text
+    assert "tolerance 2.0 mm" in text
+    assert "† its epoch was chosen on validation cases, not on the test cases shown" in text
+    assert "optimistic" not in text
     dice = row_of(whole, predictor="fpn", part="test", phase="all")
     assert write.with_interval(dice["dice"], dice["dice_low"], dice["dice_high"], 3) in text
+
+
+def test_how_a_region_is_decided_is_said_where_a_predictor_has_one(whole):
+    said = "heart of a predictor of other labels: where the summed probability of its parts is above 0.5"
+    assert said in write.markdown(audited_text.table(whole, made_up.study(), 2.0))
+    heart = alone("fpn", "mean")  # all of them run, so no note and no best either
+    metrics = made_up.native_metrics()
+    only = audited_numbers(metrics[metrics["predictor"].isin(["fpn", "mean"])], heart)
+    assert "summed probability" not in write.markdown(audited_text.table(only, heart, 2.0))
+
+
+def test_the_mark_is_explained_by_dataset_where_their_parts_differ():
+    metrics = made_up.native_metrics()
+    metrics = metrics[metrics["predictor"] == "fpn"]
+    other = metrics[metrics["part"] == "out_of_fold"].assign(dataset="other")
+    study = Study("acdc", ["acdc", "other"], [], ["fpn"], made_up.MEMBERS, made_up.ENSEMBLES, {})
+    phases = dict.fromkeys(study.datasets, made_up.phases(6))
+    frame = audited.numbers(pd.concat([metrics, other]), phases, {}, study, RESAMPLES)
+    notes = audited_text.table(frame, study, 2.0).notes
+    assert [note for note in notes if "†" in note] == [
+        "acdc: † its epoch was chosen on validation cases, not on the test cases shown.",
+        "other: † these very cases chose its epoch: optimistic.",
+    ]
 
 
 def test_a_dataset_without_phases_has_one_line_a_label():
     metrics = few({("RV", 0): 0.2, ("RV", 1): 0.4})
     frame = audited.numbers(metrics, {"acdc": dict.fromkeys(made_up.phases(3), "")}, {}, alone(), RESAMPLES)
     assert set(frame["phase"]) == {"all"}
-    headings = [view.heading for view in audited_text.table(frame, alone(), 2.0, {}).views]
+    headings = [view.heading for view in audited_text.table(frame, alone(), 2.0).views]
     assert headings == ["Overlap", "Surface and volume"]
 
 
@@ -234,7 +371,7 @@ def test_cost_sums_folds_averages_seeds_and_takes_the_largest_memory():
     runs, predictions, _ = made_up.trainings(folds=2)
     again = {training._replace(seed=1): run | {"train_seconds": 500.0} for training, run in runs.items()}
     both = predictions | {training._replace(seed=1): value for training, value in predictions.items()}
-    row = row_of(cost.numbers(runs | again, both, made_up.study()), member="fpn")
+    row = row_of(cost.numbers(runs | again, both, made_up.ALL_MEMBERS, made_up.study()), member="fpn")
     assert row["train_seconds"] == (300 + 300 + 500 + 500) / 2
     assert row["train_images_per_second"] == pytest.approx(30.0)
     assert row["predict_images_per_second"] == pytest.approx(400 / (4 + 5 + 4 + 5))
@@ -243,10 +380,27 @@ def test_cost_sums_folds_averages_seeds_and_takes_the_largest_memory():
     assert (row["trainings"], row["folds"], row["seeds"], row["attempts"]) == (4, 2, 2, 4)
 
 
-def test_cost_has_a_row_for_what_was_not_run():
+def test_a_table_in_which_all_run_prints_no_missing_text():
     runs, predictions, _ = made_up.trainings()
-    frame = cost.numbers(runs, predictions, made_up.study())
-    assert list(frame["member"]) == [*made_up.MEMBERS, *made_up.NOT_RUN]
+    metrics, batches = made_up.accuracies()
+    study = Study("acdc", ["acdc"], [], ["fpn", "mean", "background"], made_up.MEMBERS, made_up.ENSEMBLES, {})
+    heart = alone("fpn", "mean")
+    native = made_up.native_metrics()
+    native = native[native["predictor"].isin(heart.predictors)]
+    for table in (
+        cost.table(cost.numbers(runs, predictions, list(made_up.MEMBERS), study), study),
+        accuracy_table(accuracy_numbers(study, (metrics, batches)), study),
+        audited_text.table(audited_numbers(native, heart), heart, 2.0),
+    ):
+        text = write.markdown(table)
+        assert "nan" not in text.lower() and "not run" not in text
+
+
+def test_cost_has_a_row_for_every_member_that_was_not_run():
+    runs, predictions, _ = made_up.trainings()
+    frame = cost.numbers(runs, predictions, made_up.ALL_MEMBERS, made_up.study())
+    assert "pair" in made_up.NOT_RUN  # an ensemble, which costs nothing of its own
+    assert list(frame["member"]) == made_up.ALL_MEMBERS
     assert "not run: weights missing" in write.markdown(cost.table(frame, made_up.study()))
 
 
@@ -292,7 +446,7 @@ def test_latex_is_balanced_and_escaped(whole):
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\begin{tabular}{lr}"))
     for name in ("table", "tabular"):
         assert text.count(rf"\begin{{{name}}}") == text.count(rf"\end{{{name}}}") == 1
-    latex = write.latex(audited_text.table(whole, made_up.study(), 2.0, OUTSIDE))
+    latex = write.latex(audited_text.table(whole, made_up.study(), 2.0))
     assert latex.isascii()
 
 
@@ -328,10 +482,10 @@ def test_html_escapes_what_would_be_markup():
 
 def test_phantom_results_are_called_so_in_every_text():
     study = made_up.study("as_reported", ["acdc"])
-    table = accuracy.table(accuracy_numbers(study), study)
+    table = accuracy_table(accuracy_numbers(study), study)
     for text in (write.markdown(table), write.latex(table), write.html_page(table)):
         assert "phantom results" in text
-    honest = accuracy.table(accuracy_numbers(), made_up.study("as_reported"))
+    honest = accuracy_table(accuracy_numbers())
     assert "phantom results" not in write.markdown(honest)
 
 
@@ -409,6 +563,17 @@ def write_predictions(folder, metrics, batches=None):
     return paths
 
 
+def write_stores(folder, patients):
+    """Write the made-up indices of array stores and return their folders."""
+    paths = []
+    for (dataset, recipe), index in made_up.stores(patients).items():
+        place = folder / "datasets" / dataset / "arrays" / recipe
+        place.mkdir(parents=True)
+        write_json(place / "index.json", index)
+        paths.append(str(place))
+    return paths
+
+
 def as_parameter(protocol):
     study = made_up.study(protocol, ["acdc"])
     return {key: getattr(study, key) for key in Study.__dataclass_fields__}
@@ -425,31 +590,31 @@ def test_accuracy_from_files_to_files(tmp_path, request):
     folders = write_predictions(tmp_path, *made_up.accuracies())
     files = [[str(folder / name) for folder in folders] for name in ("metrics.csv", "batches.csv")]
     csv, published = tmp_path / "accuracy.csv", request.config.rootpath / "docs" / "published.csv"
-    parameter = as_parameter("as_reported")
-    tabulate_accuracy.main(*files, str(published), str(csv), str(csv.with_suffix(".json")), parameter, RESAMPLES)
+    tabulate_accuracy.main(
+        *files, str(published), write_stores(tmp_path, 5), str(csv), str(csv.with_suffix(".json")),
+        as_parameter("as_reported"), RESAMPLES,
+    )  # fmt: skip
     check_outputs(csv, len(made_up.AS_REPORTED))
+    assert "20.0 % of the true foreground" in csv.with_suffix(".md").read_text(encoding="utf-8")
 
 
 def test_audited_from_files_to_files(tmp_path):
     folders = write_predictions(tmp_path, made_up.native_metrics())
+    arrays = write_stores(tmp_path, 6)
     cases = tmp_path / "datasets" / "acdc" / "cases.csv"
     write_cases(
         cases,
         [Case(name, patient, "i", "m", (4, 4, 2), (1.0, 1.0, 5.0), phase=phase)
          for name, patient, phase in made_up.names(6)],
     )  # fmt: skip
-    arrays = cases.parent / "arrays" / "minmax_pad"
-    arrays.mkdir(parents=True)
-    counts = {"a": {"foreground": 100, "foreground_outside": 30}, "b": {"foreground": 300, "foreground_outside": 10}}
-    write_json(arrays / "index.json", {"cases": counts})
     csv = tmp_path / "audited.csv"
     tabulate_audited.main(
-        [str(folder / "metrics.csv") for folder in folders], [str(cases)], [str(arrays)], str(csv),
+        [str(folder / "metrics.csv") for folder in folders], [str(cases)], arrays, str(csv),
         str(csv.with_suffix(".json")), as_parameter("audited"), 2.0, RESAMPLES,
     )  # fmt: skip
     # Two parts: six heart predictors and two missing ones; four with four labels and their mean; three phases.
     check_outputs(csv, 2 * (6 * 3 + 2 + 4 * 5 * 3))
-    assert "10.0 % of the true foreground" in csv.with_suffix(".md").read_text(encoding="utf-8")
+    assert "20.0 % of the true foreground" in csv.with_suffix(".md").read_text(encoding="utf-8")
 
 
 def test_cost_from_files_to_files(tmp_path):
@@ -462,5 +627,6 @@ def test_cost_from_files_to_files(tmp_path):
             write_json(place, record)
             paths[name].append(str(place))
     csv = tmp_path / "cost.csv"
-    tabulate_cost.main(*paths.values(), str(csv), str(csv.with_suffix(".json")), as_parameter("audited"))
-    check_outputs(csv, len(made_up.MEMBERS) + len(made_up.NOT_RUN))
+    study = as_parameter("audited")
+    tabulate_cost.main(*paths.values(), str(csv), str(csv.with_suffix(".json")), study, made_up.ALL_MEMBERS)
+    check_outputs(csv, len(made_up.ALL_MEMBERS))

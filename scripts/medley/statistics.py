@@ -1,61 +1,81 @@
 """Intervals that treat the patient as the unit: a patient's cases are drawn together or not at all."""
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+Floats = npt.NDArray[np.float64]
+
 
 class Interval(NamedTuple):
-    """A mean over cases and the percentile bootstrap interval around it."""
+    """A mean and the percentile bootstrap interval around it."""
 
     mean: float
     low: float
     high: float
 
 
-def interval(
-    values: npt.ArrayLike, patients: Sequence[str], resamples: int, seed: int, level: float = 0.95
-) -> Interval:
-    """Return the mean of ``values`` and its percentile bootstrap interval at ``level``.
-
-    ``values`` (one a case) belong to ``patients``; each resample draws as many patients as there are,
-    with replacement, and takes the mean over all their cases. Values that are not a number are left
-    out (``undefined`` counts them), and with them patients that have no other; without any value all
-    three are not a number. Raises ValueError when lengths differ. Efron and Tibshirani, An Introduction
-    to the Bootstrap, 1993, chapter 13.
-    """
-    numbers = np.asarray(values, dtype=np.float64)
-    if len(numbers) != len(patients):
-        raise ValueError(f"{len(numbers)} values of {len(patients)} patients")
-    defined = ~np.isnan(numbers)
-    if not defined.any():
-        return Interval(np.nan, np.nan, np.nan)
-    numbers = numbers[defined]
-    names, patient = np.unique(np.asarray(patients)[defined], return_inverse=True)
-    sums, cases = np.bincount(patient, weights=numbers), np.bincount(patient)
-    draws = np.random.default_rng(seed).integers(len(names), size=(resamples, len(names)))
-    means = sums[draws].sum(axis=1) / cases[draws].sum(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(numbers.mean()), float(low), float(high))
-
-
-def paired_interval(
-    first: npt.ArrayLike,
-    second: npt.ArrayLike,
+def intervals(
+    values: npt.ArrayLike,
     patients: Sequence[str],
+    groups: Sequence[str],
     resamples: int,
     seed: int,
     level: float = 0.95,
-) -> Interval:
-    """Return mean and interval of ``first`` minus ``second``, two predictors' values on the same cases.
+) -> list[Interval]:
+    """Return, for each column, its mean over rows within a group, then over groups, and the interval at ``level``.
 
-    A case counts where both have a value; see ``interval``.
+    ``values`` (rows, columns) belong to ``patients`` and ``groups``, one each a row. Each resample draws
+    as many patients as there are, with replacement, and takes the same mean over all their rows. Values
+    that are not a number are left out, and so is a resample that lacks a group which the column has;
+    without any value all three are not a number. Columns are resampled alike and do not touch one
+    another. Raises ValueError when lengths differ. Efron and Tibshirani, An Introduction to the
+    Bootstrap, 1993, chapter 13.
     """
-    return interval(np.subtract(first, second), patients, resamples, seed, level)
+    numbers = np.asarray(values, dtype=np.float64)
+    if not len(numbers) == len(patients) == len(groups):
+        raise ValueError(f"{len(numbers)} rows of {len(patients)} patients in {len(groups)} groups")
+    if not len(numbers):
+        return [Interval(np.nan, np.nan, np.nan)] * numbers.shape[1]
+    names, patient = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    kinds, group = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    sums, counts = np.zeros((2, len(kinds), len(names), numbers.shape[1]))
+    known = ~np.isnan(numbers)
+    np.add.at(sums, (group, patient), np.where(known, numbers, 0))
+    np.add.at(counts, (group, patient), known)
+    whole = _means(np.ones((1, len(names))), sums, counts)[0]
+    resampled = _means(patient_draws(len(names), resamples, seed), sums, counts)
+    return [Interval(float(mean), *_ends(means, level)) for mean, means in zip(whole, resampled.T, strict=True)]
 
 
-def undefined(values: npt.ArrayLike) -> int:
-    """Return how many values are not a number."""
-    return int(np.isnan(np.asarray(values, dtype=np.float64)).sum())
+@functools.lru_cache(maxsize=8)
+def patient_draws(patients: int, resamples: int, seed: int) -> Floats:
+    """Return how often each patient is drawn in each resample (resamples, patients); read-only, since it is kept."""
+    generator = np.random.default_rng(seed)
+    draws = generator.multinomial(patients, np.full(patients, 1 / patients), size=resamples).astype(np.float64)
+    draws.setflags(write=False)
+    return draws
+
+
+def _means(draws: Floats, sums: Floats, counts: Floats) -> Floats:
+    """Return the mean over groups of their means (draws, columns); not a number where a draw lacks a group.
+
+    ``draws`` is (draws, patients), ``sums`` and ``counts`` are (groups, patients, columns). A group
+    without any value in a column is none of that column's groups.
+    """
+    present = counts.any(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        means = np.where(present, (draws @ sums) / (draws @ counts), 0)
+        found: Floats = means.sum(axis=0) / present.sum(axis=0)
+    return found
+
+
+def _ends(means: Floats, level: float) -> tuple[float, float]:
+    known = means[~np.isnan(means)]
+    if not len(known):
+        return np.nan, np.nan
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -8,40 +8,39 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from medley.figures.style import COLUMN, Look, heading, looks
-from medley.tables.read import judged_part
-from medley.tables.study import Study
+from medley.results.cases import judged_part
+from medley.results.study import Study
 
 LINE_HEIGHT = 0.17  # inches a predictor
 JITTER = 0.22  # of the distance between two predictors
-PARTS = {"test": "test cases", "out_of_fold": "out-of-fold cases"}
+PART_TITLES = {"test": "test cases", "out_of_fold": "out-of-fold cases"}
 
 
-def draw(
-    cases: pd.DataFrame,
-    study: Study,
-) -> Figure:
+def draw(cases: pd.DataFrame, study: Study) -> Figure:
     """Return the figure: a panel for each label of each dataset, predictors from top to bottom.
 
-    ``cases`` is what ``audited.per_case`` returns; the judged part is drawn, without the cases that have
-    no Dice (both masks empty).
+    ``cases`` is what ``results.cases.per_case`` returns; each dataset's judged part is drawn, without the
+    cases that have no Dice (both masks empty).
     """
-    part = judged_part(cases)
-    known = cases[cases["part"] == part].dropna(subset="dice")
     panels = []
     for dataset in study.datasets:
+        own = cases[cases["dataset"] == dataset]
+        part = judged_part(own)
+        known = own[own["part"] == part].dropna(subset="dice")
         for label in study.in_order(known["label"]):
-            here = known[(known["dataset"] == dataset) & (known["label"] == label)]
+            here = known[known["label"] == label]
             dice = {name: here.loc[here["predictor"] == name, "dice"].to_numpy() for name in study.run}
             dice = {name: values for name, values in dice.items() if len(values)}
+            place = f"{dataset}, " if len(study.datasets) > 1 else ""
             if dice:
-                panels.append((label if len(study.datasets) == 1 else f"{label}, {dataset}", dice))
+                panels.append((f"{label} ({place}{PART_TITLES[part]})", dice))
     lines = [len(dice) + 2 for _, dice in panels]  # two for title and gap
     figure = Figure(figsize=(COLUMN, 0.7 + LINE_HEIGHT * sum(lines)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=lines)[:, 0]
     for panel, (name, dice) in zip(axes, panels, strict=True):
         _boxes(panel, dice, looks(study))
         panel.set_title(name, loc="left")
-    axes[-1].set_xlabel(f"Dice per case ({PARTS[part]})")
+    axes[-1].set_xlabel("Dice per case")
     heading(figure, "Dice per case", study)
     return figure
 
@@ -63,9 +62,10 @@ def _boxes(panel: Axes, dice: Mapping[str, np.ndarray], look: Mapping[str, Look]
     )
     generator = np.random.default_rng(0)
     for box, place, (name, values) in zip(boxes["boxes"], places, dice.items(), strict=True):
-        box.set_facecolor((*_rgb(look[name].colour), 0.35))
+        box.set(facecolor=(*_rgb(look[name].colour), 0.35), linestyle=look[name].line)
         heights = place + generator.uniform(-JITTER, JITTER, len(values))
-        panel.plot(values, heights, linestyle="", marker=".", markersize=2.2, color=look[name].colour, alpha=0.7)
+        colour, marker = look[name].colour, look[name].marker
+        panel.plot(values, heights, linestyle="", marker=marker, markersize=1.6, mew=0, color=colour, alpha=0.7)
     panel.set_yticks(list(places), list(dice))
     panel.set_ylim(0.4, len(dice) + 0.6)
     panel.grid(axis="x", linewidth=0.4, alpha=0.5)

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from medley.figures.style import COLUMN, Look, heading, looks
-from medley.tables.audited import ALL, MEAN
-from medley.tables.study import Study
+from medley.results.cases import ALL, MEAN
+from medley.results.study import Study
 
 PANEL_HEIGHT = 1.9  # inches
 BESIDE = 1.03  # factor between points of equal cost

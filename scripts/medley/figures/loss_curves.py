@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from medley.figures.style import BLACK, COLUMN, GREY, Look, heading, looks
 from medley.plan import Training
-from medley.tables.read import published_value
-from medley.tables.study import Study
+from medley.results.read import published_value
+from medley.results.study import Study
 
 PANEL_HEIGHT = 1.35  # inches
 ACROSS = 2
@@ -27,7 +27,7 @@ def draw(
     """Return the figure: a panel per dataset and member, every fold and seed a pair of lines.
 
     ``histories`` and ``runs`` are history.csv and run.json of each training, ``published`` the
-    authors' table ``training``.
+    authors' table ``training``, marked in the panels of real data.
     """
     look = looks(study)
     trained = {(training.dataset, training.member) for training in histories}
@@ -42,7 +42,8 @@ def draw(
         for training, history in histories.items():
             if (training.dataset, training.member) == (dataset, member):
                 _curves(panel, history, int(runs[training]["best_epoch"]), look[member])
-        _publish(panel, published, member)
+        if dataset not in study.phantoms:  # made-up images are nothing to compare with
+            _publish(panel, published, member)
     for panel in axes[len(panels) :]:
         panel.remove()
     _label(figure, axes[: len(panels)], sorted({run["member"]["loss"] for run in runs.values()}))

@@ -13,9 +13,9 @@ from medley import probabilities
 from medley.cases import Case, read_cases
 from medley.datasets import reader
 from medley.labels import Values, select, with_regions
-from medley.tables.audited import per_case
-from medley.tables.read import dataset_of, judged_part, predictor_of
-from medley.tables.study import Study
+from medley.results.cases import judged_part, per_case
+from medley.results.read import dataset_of, predictor_of
+from medley.results.study import Study
 
 Mask = npt.NDArray[np.bool_]
 Folder = str | os.PathLike[str]
@@ -70,7 +70,7 @@ def slices(
 def mean_dice(cases: pd.DataFrame, study: Study) -> dict[str, dict[str, float]]:
     """Return Dice by case, then predictor: the mean over the predictor's own labels.
 
-    ``cases`` is one dataset's and part's of ``audited.per_case``.
+    ``cases`` is one dataset's and part's of ``results.cases.per_case``.
     """
     own = [label in study.labels(name) for name, label in zip(cases["predictor"], cases["label"], strict=True)]
     means = cases[own].groupby(["case", "predictor"])["dice"].mean().unstack("predictor")

@@ -10,7 +10,7 @@ from matplotlib.patheffects import withStroke
 
 from medley.figures.overlay_slices import Mask, Slice
 from medley.figures.style import PAGE, heading
-from medley.tables.study import Study
+from medley.results.study import Study
 
 # Truth in the palette's yellow; predictions in colours that stand out against it and against grey.
 TRUTH = "#F0E442"

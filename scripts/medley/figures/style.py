@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from medley.files import whole_file
-from medley.tables.study import Study
+from medley.results.study import Study
 
 File = str | os.PathLike[str]
 COLUMN, PAGE = 3.5, 7.2  # widths of a journal's column and page, inches

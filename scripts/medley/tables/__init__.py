@@ -1,1 +1,1 @@
-"""Tables: a module each, and what they share (``read`` in, ``write`` out)."""
+"""Tables: numbers and, for the longer ones, their ``_text`` in a module each; ``compare`` and ``write`` are shared."""

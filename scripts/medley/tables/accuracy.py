@@ -1,137 +1,117 @@
 """The accuracy table: what was published beside what came out, and the line of predicting nothing at all.
 
-Batch means are averaged as the authors did; the interval is of the mean over cases, from a bootstrap
-that resamples patients.
+Two averages, never mixed: over the means of the test batches, as the authors did, and over cases.
+Only the second has intervals, from a bootstrap that resamples patients.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from medley.tables.compare import mean_with_interval, minus
-from medley.tables.read import judged_part, published_value
-from medley.tables.study import Study
-from medley.tables.write import MISSING, Table, View, count, number, records, title, with_interval
+from medley.results.cases import judged_part, outside_share
+from medley.results.read import published_value
+from medley.results.study import Study
+from medley.tables.compare import means_with_intervals, minus
 
 METRIC = "pixel_accuracy"
-PERCENT = 100.0
-TO_BACKGROUND = ("to_background", "to_background_low", "to_background_high")
+PER_CASE = ("per_case", "per_case_low", "per_case_high")
+TO_BACKGROUND = ("per_case_to_background", "per_case_to_background_low", "per_case_to_background_high")
 NUMBERS = (
-    *("published", "reproduced", "low", "high", "difference", "background"),
-    *TO_BACKGROUND,
-    *("weighted_jaccard", "foreground_iou"),
+    *("published", "reproduced", "difference", "background", *PER_CASE, *TO_BACKGROUND),
+    *("weighted_jaccard", "foreground_iou", "foreground_outside"),
 )
-COUNTS = ("batches", "cases", "patients", "seeds")
-COLUMNS = ("dataset", "predictor", *NUMBERS, "built_without", *COUNTS, "note")
+COUNTS = ("batches", "batches_without_foreground", "cases", "patients", "seeds")
+TEXTS = ("dataset", "predictor", "recipe", "built_without", "note")
+COLUMNS = (*TEXTS[:3], *NUMBERS, "built_without", *COUNTS, "note")
+TYPES = {**dict.fromkeys(TEXTS, "str"), **dict.fromkeys(NUMBERS, "float64"), **dict.fromkeys(COUNTS, "Int64")}
+
+Stores = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 def numbers(
-    metrics: pd.DataFrame, batches: pd.DataFrame, published: pd.DataFrame, study: Study, resamples: int
+    metrics: pd.DataFrame,
+    batches: pd.DataFrame,
+    published: pd.DataFrame,
+    stores: Stores,
+    study: Study,
+    resamples: int,
 ) -> pd.DataFrame:
     """Return one row per dataset and predictor in configured order; fractions, not percent.
 
-    ``metrics``, ``batches`` and ``published`` are rows of these files. A predictor that is not run
+    ``metrics``, ``batches`` and ``published`` are rows of these files, ``stores`` the indices of the
+    array stores by dataset and recipe. A predictor that is not run, or that has no recipe of its own,
     has a row that says so.
     """
     rows = []
     for dataset in study.datasets:
-        here = metrics[(metrics["dataset"] == dataset) & (metrics["metric"] == METRIC)]
-        cases = _by_case(here[here["part"] == judged_part(here)])
-        means = _batch_means(batches[batches["dataset"] == dataset])
-        line = study.background
+        cases = _by_case(metrics[(metrics["dataset"] == dataset) & (metrics["metric"] == METRIC)])
+        means = _over_batches(batches[batches["dataset"] == dataset])
+        line = study.background if study.background in cases else None
         for name in study.predictors:
             row: dict[str, Any] = {"dataset": dataset, "predictor": name}
             row["published"] = published_value(published, name, METRIC)
             if line is not None:
-                row["background"] = means[METRIC][line]
+                row["background"] = means.get(line, {}).get(METRIC)
             if name in study.not_run:
                 row["note"] = f"not run: {study.not_run[name]}"
+            elif name not in cases:
+                row["note"] = "no grid of its own: its members have different recipes"
             else:
-                row |= _judged(cases[name], means.loc[name].to_dict(), resamples)
-                row["difference"] = row["reproduced"] - row["published"]
-                row["built_without"] = " ".join(study.built_without(name))
+                own = cases[name]
                 if line is not None and name != line:
-                    gains = cases[name].assign(gain=minus(cases[name], cases[line], "value"))
-                    row |= dict(zip(TO_BACKGROUND, mean_with_interval(gains, "gain", resamples), strict=True))
+                    own = own.assign(gain=minus(own, cases[line], "value"))
+                row |= _made(name, study) | _judged(own, means.get(name, {}), resamples)
+                row["foreground_outside"] = outside_share(stores.get((dataset, row["recipe"])), own["case"])
+                if dataset not in study.phantoms and not row["built_without"]:
+                    row["difference"] = row["reproduced"] - row["published"]
             rows.append(row)
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype({**dict.fromkeys(NUMBERS, "float64"), **dict.fromkeys(COUNTS, "Int64")})
-
-
-def table(frame: pd.DataFrame, study: Study) -> Table:
-    """Return what is printed of ``frame`` (see ``numbers``); accuracies in percent."""
-    cells = pd.DataFrame([_cells(row, study.phantoms) for row in records(frame)])
-    view = View.over_datasets("", cells, text=1)
-    return Table(title("pixel accuracy as reported", study), frame, (view,), _notes(frame))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(TYPES)
 
 
 def _by_case(accuracies: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return each predictor's accuracy of each case (label, case, patient, value), averaged over seeds."""
-    means = accuracies.groupby(["predictor", "label", "case", "patient"], sort=True)["value"].mean().reset_index()
+    """Return each predictor's accuracy of each judged case (label, case, patient, value), averaged over seeds."""
+    judged = accuracies[accuracies["part"] == judged_part(accuracies)]
+    means = judged.groupby(["predictor", "label", "case", "patient"], sort=True)["value"].mean().reset_index()
     return {str(name): own for name, own in means.groupby("predictor")}
 
 
-def _batch_means(batches: pd.DataFrame) -> pd.DataFrame:
-    """Return, per predictor, the mean over batches and seeds of each as-reported metric, and their counts."""
+def _over_batches(batches: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return, per predictor, the mean over batches and seeds of each as-reported metric, and their counts.
+
+    ``batches_without_foreground`` counts those, over seeds, that have no foreground IoU.
+    """
+    without = batches["value"].isna() & (batches["metric"] == "iou")
+    counts = (
+        batches.assign(without=without)
+        .groupby("predictor")
+        .agg(batches=("batch", "nunique"), seeds=("seed", "nunique"), batches_without_foreground=("without", "sum"))
+    )
     means = batches.pivot_table(index="predictor", columns="metric", values="value", aggfunc="mean")
-    counts = batches.groupby("predictor").agg(batches=("batch", "nunique"), seeds=("seed", "nunique"))
-    return means.join(counts)
+    rows = counts.join(means).to_dict("index")
+    return {str(name): {str(key): value for key, value in row.items()} for name, row in rows.items()}
 
 
-def _judged(cases: pd.DataFrame, means: Mapping[Any, Any], resamples: int) -> dict[str, Any]:
-    """Return one predictor's reproduced numbers, of its ``cases`` and the ``means`` over batches."""
-    _, low, high = mean_with_interval(cases, "value", resamples)
-    return {
-        "reproduced": means[METRIC],
-        "low": low,
-        "high": high,
+def _made(name: str, study: Study) -> dict[str, Any]:
+    """Return the recipe that a predictor is judged on, and the members that it lacks."""
+    return {"recipe": study.specification(name)["recipe"], "built_without": " ".join(study.built_without(name))}
+
+
+def _judged(cases: pd.DataFrame, means: Mapping[str, float], resamples: int) -> dict[str, Any]:
+    """Return one predictor's numbers: of its ``cases``, with intervals, and of the ``means`` over batches."""
+    columns = [column for column in ("value", "gain") if column in cases]
+    found = means_with_intervals(cases, columns, resamples)
+    row: dict[str, Any] = dict(zip(PER_CASE, found["value"], strict=True))
+    if "gain" in found:
+        row |= dict(zip(TO_BACKGROUND, found["gain"], strict=True))
+    return row | {
+        "reproduced": means.get(METRIC, math.nan),
         "weighted_jaccard": means.get("weighted_jaccard"),
         "foreground_iou": means.get("iou"),
-        "batches": means["batches"],
+        "batches": means.get("batches"),
+        "batches_without_foreground": means.get("batches_without_foreground"),
         "cases": len(cases),
         "patients": cases["patient"].nunique(),
-        "seeds": means["seeds"],
+        "seeds": means.get("seeds"),
     }
-
-
-def _cells(row: Mapping[str, Any], phantoms: Sequence[str]) -> dict[str, str]:
-    """Return a row as text; ↓ marks what lies below the all-background prediction on the same kind of data."""
-
-    def below(value: float) -> str:
-        return " ↓" if value < row["background"] else ""
-
-    percent = {name: row[name] * PERCENT for name in NUMBERS}
-    reproduced = with_interval(percent["reproduced"], percent["low"], percent["high"], 2)
-    gain, low, high = (percent[name] for name in TO_BACKGROUND)
-    published = number(percent["published"], 2)
-    if row["dataset"] not in phantoms:
-        published += below(row["published"])
-    return {
-        "dataset": row["dataset"],
-        "predictor": row["predictor"],
-        "published": published,
-        "reproduced": row["note"] or reproduced + below(row["reproduced"]),
-        "difference": number(percent["difference"], 2, signed=True),
-        "to background": with_interval(gain, low, high, 2, signed=True),
-        "weighted Jaccard": number(row["weighted_jaccard"], 3),
-        "foreground IoU": number(row["foreground_iou"], 3),
-        "built without": row["built_without"] or MISSING,
-        "batches": count(row["batches"]),
-        "cases": count(row["cases"]),
-        "patients": count(row["patients"]),
-    }
-
-
-def _notes(frame: pd.DataFrame) -> tuple[str, ...]:
-    return (
-        "Accuracy in percent, background counted: mean over the means of the test batches "
-        "(slices in the order of cases, cut into nearly equal batches).",
-        "Computed on the recipe's grid, after its pad and crop, as the authors did; not on the native one.",
-        "In brackets: 95 % interval of the mean over cases, from a bootstrap that resamples patients.",
-        "Difference: reproduced minus published, in percentage points.",
-        "To background: minus the accuracy of predicting background everywhere, paired by case.",
-        "↓ lies below that line (published numbers are not held against a line on phantoms).",
-        "Weighted Jaccard: over background and foreground, by class frequency. Foreground IoU: batch means, averaged.",
-        f"Seeds: {count(frame['seeds'].max())}; values are means over seeds.",
-    )

@@ -5,11 +5,15 @@ from typing import Any
 
 import pandas as pd
 
-from medley.tables.audited import ALL
-from medley.tables.study import Study
+from medley.results.cases import ALL, MEAN
+from medley.results.study import Study
 from medley.tables.write import MISSING, Table, View, count, number, records, title, with_interval
 
-PARTS = {"test": "test cases, mean over the folds' networks", "out_of_fold": "out-of-fold predictions"}
+PART_NOTES = {"test": "test cases, mean over the folds' networks", "out_of_fold": "out-of-fold predictions"}
+MARK_NOTES = {
+    "test": "† its epoch was chosen on validation cases, not on the test cases shown.",
+    "out_of_fold": "† these very cases chose its epoch: optimistic.",
+}
 NAMES = {
     "dice": "Dice",
     "iou": "IoU",
@@ -20,21 +24,17 @@ NAMES = {
     "assd": "ASSD (mm)",
     "nsd": "NSD",
     "volume_difference": "volume difference (ml)",
+    "volume_error": "volume error (ml)",
 }
-DIGITS = {"hd": 1, "hd95": 1, "assd": 2, "volume_difference": 1}  # of all others 3
+DIGITS = {"hd": 1, "hd95": 1, "assd": 2, "volume_difference": 1, "volume_error": 1}  # of all others 3
 OVERLAP = ("dice", "iou", "precision", "recall")
-SURFACE = ("hd", "hd95", "assd", "nsd", "volume_difference")
+SURFACE = ("hd", "hd95", "assd", "nsd", "volume_difference", "volume_error")
 BY_PHASE = ("dice", "hd95", "nsd")
 MARKED = "best_validation_loss"
 
 
-def table(
-    frame: pd.DataFrame,
-    study: Study,
-    tolerance: float,
-    outside: Mapping[tuple[str, str], float],
-) -> Table:
-    """Return what is printed of ``frame`` (see ``audited.numbers``, there also ``outside``); ``tolerance`` in mm."""
+def table(frame: pd.DataFrame, study: Study, tolerance: float) -> Table:
+    """Return what is printed of ``frame`` (see ``audited.numbers``); ``tolerance`` in mm."""
     judged = frame[frame["judged"] == 1]
     whole = records(judged[judged["phase"].isin([ALL]) | judged["label"].isna()])
     views = [
@@ -44,7 +44,7 @@ def table(
     phases = [phase for phase in judged["phase"].dropna().unique() if phase != ALL]
     if phases:
         views.append(View.over_datasets("By phase", _by_phase(judged, phases), text=2))
-    return Table(title("audited", study), frame, tuple(views), _notes(judged, tolerance, outside))
+    return Table(title("audited", study), frame, tuple(views), _notes(judged, study, tolerance))
 
 
 def _names(row: Mapping[str, Any]) -> dict[str, str]:
@@ -89,23 +89,54 @@ def _by_phase(judged: pd.DataFrame, phases: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(list(lines.values()))
 
 
-def _notes(judged: pd.DataFrame, tolerance: float, outside: Mapping[tuple[str, str], float]) -> tuple[str, ...]:
-    parts = judged[["dataset", "part"]].drop_duplicates()
+def _notes(judged: pd.DataFrame, study: Study, tolerance: float) -> tuple[str, ...]:
     patients = judged.groupby("dataset")["patients"].max()
+    parts = dict(judged[["dataset", "part"]].drop_duplicates().to_numpy())
     return (
-        *(f"{dataset}: {PARTS[part]}, {count(patients[dataset])} patients." for dataset, part in parts.to_numpy()),
+        *(f"{dataset}: {PART_NOTES[part]}, {count(patients[dataset])} patients." for dataset, part in parts.items()),
         "On the native grid, spacing in mm. In brackets: 95 % interval from a bootstrap that resamples patients.",
         "Both masks empty: left out. One empty: Dice, IoU, NSD 0 and distances the image's diagonal. Both are counted.",
         "Averages: over cases within a label, then over labels (mean: over a predictor's own labels).",
+        *_regions(judged, study),
         "HD95: the larger of the two directed 95th percentiles. ASSD: pooled over both surfaces. "
         f"NSD: tolerance {number(tolerance, 1)} mm. Surfaces are voxel borders.",
-        "Volume difference: predicted minus true.",
+        "Volume difference: predicted minus true; not averaged over labels, whose signs would cancel. "
+        "Volume error: its absolute value in each case, averaged.",
         "Dice to best: minus the Dice of the member chosen out of fold among those of the same labels, paired by case.",
-        "† epoch chosen by validation loss, as reported: on cases that are judged where the part is out of fold.",
-        *(
-            f"{dataset}: {number(100 * share, 1)} % of the true foreground lies outside the window of the recipe "
-            f"{recipe}; it counts as missed."
-            for (dataset, recipe), share in sorted(outside.items())
-        ),
+        *_marks(judged, parts),
+        *_outside(judged),
         f"Seeds: {count(judged['seeds'].max())}; values are means over seeds, counts are sums.",
     )
+
+
+def _regions(judged: pd.DataFrame, study: Study) -> list[str]:
+    """Return how regions are decided, where a predictor has one that is none of its own labels."""
+    shown = judged.dropna(subset="label")
+    named = {
+        label
+        for name, label in zip(shown["predictor"], shown["label"], strict=True)
+        if label not in (*study.labels(name), MEAN)
+    }
+    return [
+        f"{label} of a predictor of other labels: where the summed probability of its parts is above 0.5, which is "
+        "not the union of their voxels."
+        for label in study.in_order(named)
+    ]
+
+
+def _marks(judged: pd.DataFrame, parts: Mapping[str, str]) -> list[str]:
+    """Return what † means for the part judged of each dataset, where anything is marked."""
+    marked = judged.loc[judged["keep"].fillna("").str.split().map(lambda kept: MARKED in kept), "dataset"]
+    texts = {dataset: MARK_NOTES[parts[dataset]] for dataset in marked.unique()}
+    if len(set(texts.values())) > 1:
+        return [f"{dataset}: {text}" for dataset, text in texts.items()]
+    return list(dict.fromkeys(texts.values()))
+
+
+def _outside(judged: pd.DataFrame) -> list[str]:
+    shown = judged.dropna(subset="foreground_outside").drop_duplicates(["dataset", "recipe"])
+    return [
+        f"{dataset}: {number(100 * share, 1)} % of the true foreground of the judged cases lies outside the window of "
+        f"the recipe {recipe}; it counts as missed."
+        for dataset, recipe, share in shown[["dataset", "recipe", "foreground_outside"]].to_numpy()
+    ]

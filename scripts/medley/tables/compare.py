@@ -1,10 +1,13 @@
 """Predictors compared case by case: means with intervals over patients, paired differences."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from medley import statistics
+from medley.statistics import Interval
 
 # One seed for every interval: predictors are then resampled alike.
 SEED = 0
@@ -12,23 +15,15 @@ SEED = 0
 Values = npt.NDArray[np.float64]
 
 
-def mean_with_interval(cases: pd.DataFrame, column: str, resamples: int) -> tuple[float, float, float]:
-    """Return the mean of ``column`` over cases, then over labels, and the low and high end of its interval.
+def means_with_intervals(cases: pd.DataFrame, columns: Sequence[str], resamples: int) -> dict[str, Interval]:
+    """Return the mean of each of ``columns`` over cases, then over labels, with its interval over patients.
 
     ``cases`` has one row per case and label, with the columns label and patient. Missing values are
-    left out; without any value all three are not a number.
+    left out (see ``statistics.intervals``).
     """
-    values = cases[column].to_numpy(dtype=np.float64)
-    known = ~np.isnan(values)
-    labels, label, counts = np.unique(
-        cases["label"].to_numpy(dtype=str)[known], return_inverse=True, return_counts=True
-    )
-    if not len(labels):
-        return (np.nan, np.nan, np.nan)
-    # The mean over all rows of these is the mean of the labels' means. In a resample the labels' shares
-    # shift a little where a label is missing in some cases; with none missing it is exact there too.
-    balanced = values[known] * (known.sum() / (counts[label] * len(labels)))
-    return statistics.interval(balanced, list(cases["patient"].to_numpy(dtype=str)[known]), resamples, SEED)
+    values = cases[list(columns)].to_numpy(dtype=np.float64)
+    found = statistics.intervals(values, cases["patient"].tolist(), cases["label"].tolist(), resamples, SEED)
+    return dict(zip(columns, found, strict=True))
 
 
 def minus(cases: pd.DataFrame, reference: pd.DataFrame, column: str) -> Values:

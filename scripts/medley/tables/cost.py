@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from medley.plan import Training
-from medley.tables.study import Study
+from medley.results.study import Study
 from medley.tables.write import MISSING, Table, View, count, number, records, title
 
 NUMBERS = (
@@ -21,33 +21,39 @@ NUMBERS = (
 )
 COUNTS = ("parameters", "trainings", "folds", "seeds", "attempts")
 TEXTS = ("epochs", "best_epochs", "device", "precision")
-COLUMNS = ("dataset", "split", "member", *COUNTS, *NUMBERS, *TEXTS, "note")
+PLACE = ("dataset", "split", "member")
+COLUMNS = (*PLACE, *COUNTS, *NUMBERS, *TEXTS, "note")
+TYPES = {
+    **dict.fromkeys((*PLACE, *TEXTS, "note"), "str"),
+    **dict.fromkeys(NUMBERS, "float64"),
+    **dict.fromkeys(COUNTS, "Int64"),
+}
 
 
 def numbers(
     runs: Mapping[Training, Mapping[str, Any]],
     predictions: Mapping[Training, Mapping[str, Any]],
+    members: Sequence[str],
     study: Study,
 ) -> pd.DataFrame:
     """Return one row per dataset, split and member: seconds summed over folds and averaged over seeds.
 
-    ``runs`` and ``predictions`` are run.json and prediction.json of each training. What is not run
-    has a row that says so, once per dataset.
+    ``runs`` and ``predictions`` are run.json and prediction.json of each training, ``members`` the names
+    of all members, also of those that are not run: these have a row that says so, once per dataset.
     """
     rows: list[dict[str, Any]] = []
     for dataset in study.datasets:
         for split in sorted({training.split for training in runs if training.dataset == dataset}):
-            for member in study.members:
+            for member in members:
                 own = [run for run in runs if run[:3] == (dataset, split, member)]
                 if own:
                     row = _cost([runs[training] for training in own], [predictions[training] for training in own])
                     row |= {"folds": len({run.fold for run in own}), "seeds": len({run.seed for run in own})}
                     row |= {key: row[key] / row["seeds"] for key in NUMBERS if key.endswith("_seconds")}
                     rows.append({"dataset": dataset, "split": split, "member": member} | row)
-        for member, reason in study.not_run.items():
-            rows.append({"dataset": dataset, "member": member, "note": f"not run: {reason}"})
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype({**dict.fromkeys(NUMBERS, "float64"), **dict.fromkeys(COUNTS, "Int64")})
+        missing = [member for member in members if member in study.not_run]
+        rows += [{"dataset": dataset, "member": name, "note": f"not run: {study.not_run[name]}"} for name in missing]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(TYPES)
 
 
 def table(frame: pd.DataFrame, study: Study) -> Table:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from medley.files import whole_file
-from medley.tables.study import Study
+from medley.results.study import Study
 
 File = str | os.PathLike[str]
 MISSING = "–"

@@ -14,7 +14,6 @@ from medley.files import read_json
 from medley.plan import Training
 
 File = str | os.PathLike[str]
-PARTS = ("test", "out_of_fold")  # the first one present is the part that is judged
 
 
 def training_of(path: File) -> Training:
@@ -70,14 +69,9 @@ def read_phases(paths: Iterable[File]) -> dict[str, dict[str, str]]:
     return {dataset_of(path): {name: case.phase for name, case in read_cases(path).items()} for path in paths}
 
 
-def read_outside(folders: Iterable[File]) -> dict[tuple[str, str], float]:
-    """Return (dataset, recipe) → share of the true foreground outside the window, of array stores ``folders``."""
-    shares = {}
-    for folder in map(Path, folders):
-        cases = store.read_index(folder)["cases"].values()
-        lost, whole = (sum(case[key] for case in cases) for key in ("foreground_outside", "foreground"))
-        shares[dataset_of(folder), folder.name] = lost / whole if whole else 0.0
-    return shares
+def read_stores(folders: Iterable[File]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return (dataset, recipe) → index of the array stores ``folders`` (see ``medley.store``)."""
+    return {(dataset_of(folder), folder.name): store.read_index(folder) for folder in map(Path, folders)}
 
 
 def read_histories(paths: Iterable[File]) -> dict[Training, pd.DataFrame]:
@@ -96,12 +90,6 @@ def published_value(published: pd.DataFrame, predictor: str, metric: str) -> flo
     if len(found) > 1:
         raise InputError(f"published.csv: {len(found)} values of {metric} for {predictor}; the table takes one")
     return float(found["value"].iloc[0]) if len(found) else float("nan")
-
-
-def judged_part(metrics: pd.DataFrame) -> str:
-    """Return ``test`` where ``metrics`` has test cases, else ``out_of_fold``."""
-    parts = set(metrics["part"])
-    return next((part for part in PARTS if part in parts), PARTS[-1])
 
 
 def predictor_of(folder: File) -> tuple[str, str]:
