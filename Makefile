@@ -32,8 +32,10 @@ lock: env  ## pin envs/requirements.in anew
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet \
 	    --output-file envs/requirements.txt envs/requirements.in
 
+# Every training takes the first GPU: without a limit as many would start on it as there are cores.
+demo: GPU = $(shell nvidia-smi -L 2>/dev/null | grep -m 1 '^GPU ')
 demo: env  ## run everything small on phantoms, ending in a report
-	$(BIN)/snakemake --cores all all --config preset=demo
+	$(BIN)/snakemake --cores all all --config preset=demo$(if $(GPU), --resources gpu=1)
 	@$(MAKE) --no-print-directory report PRESET=demo
 
 report: RESULTS = $(if $(filter full,$(PRESET)),results,results/$(PRESET))

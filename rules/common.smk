@@ -31,6 +31,10 @@ except InputError as error:
 
 STUDIES = CONFIG["studies"]
 RESULTS = CONFIG["results"]
+
+for name in plan.unused_members(CONFIG):
+    logger.warning(f"{name}: no protocol shows this member, so it is not trained; add it to a protocol's predictors")
+
 SPLITS = {name: split for study in STUDIES.values() for name, split in study["splits"].items()}
 FOLDERS_THERE = {name for name, dataset in CONFIG["datasets"].items() if Path(dataset["folder"]).is_dir()}
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from medley import config, config_check, config_known, config_schema
+from medley import config, config_check, config_known, config_schema, pins, plan
 from medley.config_known import Known
 from medley.errors import InputError
 
@@ -19,6 +19,7 @@ PROJECT = Path(__file__).parents[1]
 KNOWN = Known(
     readers={"hearts": {"RV": (1,), "MYO": (2,), "LV": (3,)}},
     architectures=frozenset({"fpn", "unet"}),
+    encoders={"resnet34": frozenset({"imagenet"}), "resnet50": frozenset({"imagenet", "swsl"})},
     losses=frozenset({"dice", "top_k"}),
     optimisers=frozenset({"adam", "sgd"}),
     schedules=frozenset({"constant", "cosine"}),
@@ -146,6 +147,16 @@ def test_the_example_is_accepted(raw):
          "studies.cine.members.fpn.schedule: no schedule 'step'; known: constant, cosine"),
         ("studies.cine.members.fpn.architecture", "FPNN",
          "studies.cine.members.fpn.architecture: no architecture 'FPNN'; did you mean 'fpn'?"),
+        ("studies.cine.members.fpn.encoder", "resnet43",
+         "studies.cine.members.fpn.encoder: no encoder 'resnet43'; did you mean 'resnet34'?"),
+        ("studies.cine.training.encoder", "vgg",
+         "studies.cine.training.encoder: no encoder 'vgg'; known: resnet34, resnet50"),
+        ("studies.cine.members.fpn-pretrained.weights", "imagnet",
+         "studies.cine.members.fpn-pretrained.weights: no weights of resnet34 'imagnet'; did you mean 'imagenet'?"),
+        ("studies.cine.members.fpn-pretrained.weights", "swsl",
+         "studies.cine.members.fpn-pretrained.weights: no weights of resnet34 'swsl'; known: imagenet"),
+        ("studies.cine.members.fpn-pretrained.encoder", "tu-resnet34",
+         "studies.cine.members.fpn-pretrained.weights: no weights 'imagenet' of tu-resnet34; write null"),
         ("studies.cine.members.fpn.recipe", "padd",
          "studies.cine.members.fpn.recipe: no recipe 'padd'; did you mean 'pad'?"),
         ("studies.cine.members.fpn-parts.labels", ["RV", "MY"],
@@ -184,6 +195,27 @@ def test_the_example_is_accepted(raw):
 )  # fmt: skip
 def test_a_mistake_is_one_line_that_says_what_would_be_right(raw, path, value, line):
     assert problems(changed(raw, path, value)) == [line]
+
+
+@pytest.mark.parametrize("encoder", [None, "resnet50", "tu-mobilenetv3_large_100"])
+def test_encoders_of_the_libraries_are_accepted(raw, encoder):
+    config.check(changed(raw, "studies.cine.members.fpn.encoder", encoder))
+
+
+def test_protocols_have_free_names(raw):
+    study = raw["studies"]["cine"]
+    study["protocols"]["audited-single"] = {"split": "single", "predictors": ["unet"], "tolerance": 1.5}
+    resolved = config.resolve(raw)["studies"]["cine"]["protocols"]
+    assert list(resolved) == ["as_reported", "audited", "audited-single"]
+    assert problems(changed(raw, "studies.cine.protocols.audited-single.tolerence", 1)) == [
+        "studies.cine.protocols.audited-single.tolerence: unknown key; did you mean 'tolerance'?"
+    ]
+
+
+@pytest.mark.parametrize("name", ["datasets", "phantom", "logs", "benchmarks"])
+def test_folders_of_results_are_refused_names_of_presets(raw, name):
+    raw["presets"][name] = raw["presets"].pop("small")
+    assert problems(raw) == [f"presets.{name}: {name!r} already names a folder of results; take another name"]
 
 
 def test_a_member_needs_everything_from_itself_or_the_training(raw):
@@ -382,7 +414,7 @@ def test_ensembles_take_the_members_that_run_and_say_what_they_lack(raw):
     asked = []
     resolved = config.resolve(raw, exists=lambda path: bool(asked.append(path)))
     study = resolved["studies"]["cine"]
-    assert asked == ["data/weights/resnet34-imagenet.safetensors"]
+    assert asked == ["data/weights/resnet34/imagenet.safetensors"]
     assert study["not_run"] == {"fpn-pretrained": "weights missing"}
     assert "fpn-pretrained" not in study["members"]
     weighted = study["ensembles"]["weighted"]
@@ -423,6 +455,24 @@ def test_all_are_all_studies_unless_said(raw):
     assert config.resolve(raw)["all"] == ["cine"]
 
 
+@pytest.mark.parametrize(
+    ("predictors", "unused"),
+    [
+        (["unet", "fpn", "fpn-pretrained"], ["fpn-parts"]),
+        (["mean", "fpn-parts"], ["fpn-pretrained"]),  # mean takes fpn and unet
+        (["fpn"], ["unet", "fpn-pretrained", "fpn-parts"]),
+    ],
+)
+def test_members_that_no_protocol_shows_are_named(raw, predictors, unused):
+    raw["studies"]["cine"]["protocols"] = {"audited": {"split": "folds", "predictors": predictors}}
+    assert plan.unused_members(config.resolve(raw)) == [f"cine/{name}" for name in unused]
+
+
+def test_a_left_out_member_is_not_unused(raw):
+    raw["leave_out"] = ["cine/fpn-parts"]
+    assert plan.unused_members(config.resolve(raw)) == []
+
+
 # This project's own files
 
 
@@ -457,21 +507,35 @@ def test_the_projects_configuration_is_sound(preset):
     assert resolved["results"] == ("results" if preset == "full" else "results/demo")
 
 
+def test_encoders_and_their_weights_are_those_of_the_library():
+    from segmentation_models_pytorch.encoders import encoders
+
+    known = config_known.known().encoders
+    assert set(known) == set(encoders)
+    for name, encoder in encoders.items():
+        settings = encoder["pretrained_settings"]
+        assert set(known[name]) == {weights.replace("+", "-") for weights in settings}
+        for weights, setting in settings.items():
+            assert pins.pins()[name, weights.replace("+", "-")] == (setting["repo_id"], setting["revision"])
+
+
 def test_readers_and_losses_are_known_without_importing_them(tmp_path):
     library = tmp_path / "medley"
-    for package in ("datasets", "losses", "models"):
+    for package in ("datasets", "losses", "models", "optimisers", "schedules"):
         (library / package).mkdir(parents=True)
         (library / package / "__init__.py").write_text("raise RuntimeError('imported')\n")
     (library / "datasets" / "lungs.py").write_text("import torch\nLABELS: dict = {'lung': (1, 2)}\n")
     (library / "datasets" / "helper.py").write_text("import torch\n")
     (library / "losses" / "bce.py").write_text("raise RuntimeError('imported')\n")
     (library / "models" / "unet.py").write_text("raise RuntimeError('imported')\n")
-    (library / "optimisers.py").write_text("OPTIMISERS = {'adam': make()}\nSCHEDULES = {'constant': make()}\n")
+    (library / "optimisers" / "adam.py").touch()
+    (library / "schedules" / "constant.py").touch()
     (tmp_path / "tabulate_cost.py").touch()
     (tmp_path / "plot_curves.py").touch()
     assert config_known.known(tmp_path) == Known(
         readers={"lungs": {"lung": (1, 2)}},
         architectures=frozenset({"unet"}),
+        encoders=config_known.known().encoders,
         losses=frozenset({"bce"}),
         optimisers=frozenset({"adam"}),
         schedules=frozenset({"constant"}),

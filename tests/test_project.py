@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from medley import plan
-from medley.config import resolve
+from medley.config import read, resolve
+from medley.errors import InputError
 from tests.benchmarks.bench_planning import large_configuration
 
 ROOT = Path(__file__).parents[1]
@@ -127,6 +129,34 @@ def test_readme_names_targets_of_the_makefile() -> None:
     }
     assert named
     assert named <= targets
+
+
+def test_member_of_the_readme_is_trained_and_judged(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    diff = re.findall(r"^```diff\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert len(diff) == 1
+    shutil.copy(ROOT / "config.yaml", tmp_path)
+
+    def apply(*options: str) -> bool:
+        command = ["git", "apply", *options]
+        return not subprocess.run(command, cwd=tmp_path, input=diff[0], text=True, capture_output=True).returncode
+
+    assert apply() or apply("--check", "--reverse"), "README's diff neither applies to config.yaml nor is it in there"
+    resolved = resolve(read(tmp_path / "config.yaml"))
+    protocols = resolved["studies"]["acdc"]["protocols"].values()
+    splits = {protocol["split"] for protocol in protocols}
+    assert splits == {t.split for t in plan.trainings(resolved, "acdc") if t.member == "fpn-resnet50"}
+    assert splits == {e.split for e in plan.evaluations(resolved, "acdc") if e.predictor == "fpn-resnet50"}
+
+
+def test_mistake_of_the_readme_is_named_in_its_words(tmp_path: Path) -> None:
+    config = read(ROOT / "config.yaml")
+    study = config["studies"]["acdc"]
+    study["members"]["fpn-resnet50"] = dict(study["members"]["fpn"])
+    study["ensembles"]["three"] = {"kind": "mean", "of": ["deeplabv3plus", "fpn", "fpn-resnet5"]}
+    with pytest.raises(InputError) as error:
+        resolve(config)
+    assert f"`{error.value}`" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_slurm_profile_names_rules() -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "config.yaml", "rules", "scripts", "envs", "docs/published.csv")
+PARTS = ("Snakefile", "rules", "scripts", "envs", "docs/published.csv")
 STAGES = (
     "acquire", "index", "inspect", "split", "preprocess", "train", "predict", "ensembles", "evaluate", "tables",
     "figures", "all", "acdc",
@@ -21,16 +21,15 @@ DEMO = ("--config", "preset=demo")
 LEARNING = {"train_member", "predict_member"}
 
 
-def copy_workflow(folder: Path) -> Path:
-    """Copy what the workflow consists of, and make its demo as small as it can be."""
+def copy_workflow(folder: Path, config: Path = ROOT / "tests" / "workflow.yaml") -> Path:
+    """Copy what the workflow consists of, with ``config`` as its config.yaml."""
     for part in PARTS:
         if (ROOT / part).is_dir():
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             (folder / part).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / part, folder / part)
-    small = {"phantom_cases": 8, "epochs": 1, "width": 0.125, "bootstrap": 50}
-    change(folder, lambda config: config["presets"]["demo"].update(small))
+    shutil.copy(config, folder / "config.yaml")
     return folder
 
 
@@ -85,6 +84,11 @@ def test_every_stage_and_study_is_a_target(fresh, stage):
     assert planned(fresh, stage)
 
 
+@pytest.mark.parametrize("preset", [(), DEMO], ids=["full", "demo"])
+def test_the_projects_configuration_can_be_planned(tmp_path, preset):
+    assert planned(copy_workflow(tmp_path, ROOT / "config.yaml"), "all", *preset)
+
+
 def test_every_table_and_figure_is_a_target(fresh):
     study = yaml.safe_load((fresh / "config.yaml").read_text())["studies"]["acdc"]
     for table in study["tables"]:
@@ -120,8 +124,9 @@ def test_wrong_key_stops_before_any_job_with_one_message(fresh, tmp_path):
     change(folder, misspell)
     result = snakemake(folder, "--dry-run", "all")
     assert result.returncode != 0
-    assert "studies.acdc.ensembles.weighted.weights: no member 'fnp'; did you mean 'fpn'?" in result.stderr
-    assert "Traceback" not in result.stderr
+    output = result.stderr + result.stdout  # a dry run logs to stdout
+    assert "studies.acdc.ensembles.weighted.weights: no member 'fnp'; did you mean 'fpn'?" in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.slow
@@ -174,6 +179,21 @@ class TestAfterADemo:
         assert jobs["build_ensemble"] == 2  # on the single split and on the folds
         assert jobs["evaluate_predictor"] == 2
         assert not LEARNING & set(jobs)
+
+    def test_a_new_member_is_trained_and_no_other(self, done):
+        original = (done / "config.yaml").read_text()
+
+        def add(config):
+            study = config["studies"]["acdc"]
+            study["members"]["fpn-resnet50"] = {**study["members"]["fpn"], "encoder": "resnet50"}
+            study["protocols"]["audited"]["predictors"].append("fpn-resnet50")
+
+        change(done, add)
+        jobs = planned(done, "all", *DEMO)
+        (done / "config.yaml").write_text(original)
+        assert jobs["train_member"] == jobs["predict_member"] == 2  # the two folds
+        assert jobs["evaluate_predictor"] == 1
+        assert "build_ensemble" not in jobs
 
     @pytest.mark.parametrize(
         ("module", "addition", "rerun"),

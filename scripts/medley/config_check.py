@@ -16,7 +16,8 @@ from medley.errors import InputError
 
 Config = Mapping[str, Any]
 
-# Names that a study must not have: stages and their targets, rules, and folders beside the studies'.
+# Names that a study must not have: stages and their targets, rules, and folders beside the studies'. A preset is a
+# folder of results as well.
 STAGES = "acquire index inspect split preprocess train predict merge ensemble evaluate tabulate plot report"
 TARGETS = "all demo ensembles tables figures"
 RULES = (
@@ -26,6 +27,9 @@ RULES = (
 FOLDERS = "datasets phantom logs benchmarks"
 REFUSED = frozenset(f"{STAGES} {TARGETS} {RULES} {FOLDERS}".split())
 RULE_PREFIXES = ("tabulate_", "plot_")
+
+# Encoders of timm by its own names; segmentation-models-pytorch pins no weights for them.
+FROM_TIMM = "tu-"
 
 MUST_BE_STATED = ("architecture", "labels", "recipe", "loss", "optimiser", "lr", "batch", "epochs", "keep")
 
@@ -45,7 +49,7 @@ def check(raw: Config, known: Known | None = None) -> None:
 
 
 def _problems(config: Config, known: Known) -> Iterator[str]:
-    yield from _names_of_studies(config)
+    yield from _names(config)
     yield from _datasets(config, known)
     yield from _recipes(config)
     yield from _presets(config)
@@ -59,10 +63,13 @@ def _unknown(path: str, what: str, name: str, choices: Iterable[str]) -> Iterato
         yield f"{path}: no {what} {name!r}; {suggestion(name, choices)}"
 
 
-def _names_of_studies(config: Config) -> Iterator[str]:
+def _names(config: Config) -> Iterator[str]:
     for name in config.get("studies", {}):
         if name in REFUSED or name in config.get("presets", {}) or name.startswith(RULE_PREFIXES):
             yield f"studies.{name}: {name!r} already names a target, a rule or a folder of results; take another name"
+    for name in config.get("presets", {}):
+        if name in FOLDERS.split():
+            yield f"presets.{name}: {name!r} already names a folder of results; take another name"
     for name in config.get("datasets", {}):
         if name in ("tables", "figures"):
             yield f"datasets.{name}: {name!r} already names a folder of a study's results; take another name"
@@ -129,14 +136,26 @@ def _members(path: str, study: Config, config: Config, known: Known) -> Iterator
                 yield from _unknown(f"{where}.{key}", key, chosen, names)
         if "recipe" in own:
             yield from _unknown(f"{where}.recipe", "recipe", own["recipe"], config.get("recipes", {}))
+        if own.get("encoder") and not own["encoder"].startswith(FROM_TIMM):
+            yield from _unknown(f"{where}.encoder", "encoder", own["encoder"], known.encoders)
         if "architecture" in own and own["architecture"].lower() not in known.architectures:
             hint = suggestion(own["architecture"].lower(), known.architectures)
             yield f"{where}.architecture: no architecture {own['architecture']!r}; {hint}"
     for name, own in study.get("members", {}).items():
         where, member = f"{path}.members.{name}", defaults("member") | study.get("training", {}) | own
-        if member["weights"] and not member["encoder"]:
-            yield f"{where}.weights: {member['weights']!r} without an encoder; name the encoder or write null"
+        yield from _weights(f"{where}.weights", member, known)
         yield from _labels(f"{where}.labels", member, study, config, known)
+
+
+def _weights(path: str, member: Config, known: Known) -> Iterator[str]:
+    """Check that a member's encoder has the pretrained weights from which it starts."""
+    encoder, weights = member["encoder"], member["weights"]
+    if weights and not encoder:
+        yield f"{path}: {weights!r} without an encoder; name the encoder or write null"
+    elif weights and encoder.startswith(FROM_TIMM):
+        yield f"{path}: no weights {weights!r} of {encoder}; write null"
+    elif weights and encoder in known.encoders:
+        yield from _unknown(path, f"weights of {encoder}", weights, known.encoders[encoder])
 
 
 def _unstated(config: Config, refused: set[str]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from medley.errors import InputError
+from medley.pins import pins
 
 SCRIPTS = Path(__file__).parents[1]
 NOT_ARCHITECTURES = {"encoders"}
@@ -23,6 +24,7 @@ class Known(NamedTuple):
 
     readers: Mapping[str, Values]  # reader -> its labels -> mask values
     architectures: frozenset[str]  # in lower case
+    encoders: Mapping[str, frozenset[str]]  # encoder -> its pretrained weights
     losses: frozenset[str]
     optimisers: frozenset[str]
     schedules: frozenset[str]
@@ -42,12 +44,21 @@ def known(scripts: Path = SCRIPTS) -> Known:
     return Known(
         readers={name: _values(name, labels) for name, labels in readers.items() if labels},
         architectures=_modules(library / "models") - NOT_ARCHITECTURES,
+        encoders=_encoders(),
         losses=_modules(library / "losses"),
         optimisers=_modules(library / "optimisers"),
         schedules=_modules(library / "schedules"),
         tables=frozenset(path.stem.removeprefix("tabulate_") for path in scripts.glob("tabulate_*.py")),
         figures=frozenset(path.stem.removeprefix("plot_") for path in scripts.glob("plot_*.py")),
     )
+
+
+def _encoders() -> dict[str, frozenset[str]]:
+    """Return the pretrained weights of each encoder. Every encoder has some, so these are all encoders."""
+    weights: dict[str, set[str]] = {}
+    for encoder, name in pins():
+        weights.setdefault(encoder, set()).add(name)
+    return {encoder: frozenset(names) for encoder, names in weights.items()}
 
 
 def _modules(package: Path) -> frozenset[str]:

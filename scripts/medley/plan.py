@@ -117,3 +117,19 @@ def batches(config: Config, study: str, split: str, predictor: str) -> int | Non
         if protocol["split"] == split and predictor in protocol["predictors"] and "batches" in protocol:
             return int(protocol["batches"])
     return None
+
+
+def unused_members(config: Config) -> list[str]:
+    """Return ``study/member`` of every member that no protocol shows, itself or in an ensemble: nothing trains it."""
+    used = {
+        (study, member)
+        for study in config["studies"]
+        for split in splits_of(config, study)
+        for member in members(config, study, split)
+    }
+    return [
+        f"{study}/{member}"
+        for study, value in config["studies"].items()
+        for member in value[MEMBERS]
+        if (study, member) not in used
+    ]

@@ -21,7 +21,7 @@ def step(architecture: str, how: precision.Precision):
     torch.manual_seed(0)
     network = models.build(member(architecture), 1, None).to(how.device, memory_format=how.layout).train()
     loss, scaler = losses.build("dice", "softmax"), how.scaler()
-    optimiser = optimisers.build_optimiser("adam", network.parameters(), 1e-4)
+    optimiser = optimisers.build("adam", network.parameters(), 1e-4)
     images = torch.rand(BATCH, 1, *SHAPE).to(how.device, memory_format=how.layout)
     targets = torch.randint(0, 2, (BATCH, *SHAPE), device=how.device)
 
