@@ -21,7 +21,7 @@ ENTRIES = {
     "c": Entry(1, "out_of_fold"),
     "x": Entry(None, "test"),
 }
-STEP = 1 / 255
+STEP = 1 / 65535
 
 
 def random_values(seed, shape=SHAPE):

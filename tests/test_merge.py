@@ -42,10 +42,10 @@ def test_out_of_fold_cases_are_kept_and_test_cases_averaged(tmp_path):
         },
     )
     for case, written in {"a": first["a"], "b": second["b"], "c": first["c"]}.items():
-        np.testing.assert_allclose(probabilities.read_case(tmp_path / "merged", case), written, atol=1 / 255)
+        np.testing.assert_allclose(probabilities.read_case(tmp_path / "merged", case), written, atol=1 / 65535)
     for case in "xy":
         mean = (first[case] + second[case]) / 2
-        np.testing.assert_allclose(probabilities.read_case(tmp_path / "merged", case), mean, atol=2 / 255)
+        np.testing.assert_allclose(probabilities.read_case(tmp_path / "merged", case), mean, atol=2 / 65535)
 
 
 def test_one_fold_is_taken_over_to_the_byte_and_survives_it(tmp_path):

@@ -11,6 +11,7 @@ from medley.errors import InputError
 from medley.probabilities import Contents, Entry
 
 SHAPE = (3, 6, 5)  # slices, rows, columns
+TOP = 65535  # steps from probability 0 to 1
 
 
 def softmax(seed, channels=4, sharpness=4.0, shape=SHAPE):
@@ -24,10 +25,13 @@ def sigmoid(seed, channels=3, sharpness=4.0, shape=SHAPE):
     return (1 / (1 + np.exp(-logits))).astype(np.float32)
 
 
+EDGES = [0, 1e-6, 1e-5, 0.002, 0.25, 0.5, 0.5000001, 0.998, 0.99999, 1, 3]
+
+
 def given_probabilities(head):
     """Any probabilities: ties, exact zeros and ones, and values a hair from a step's edge."""
     sizes = st.tuples(st.integers(1 if head == "sigmoid" else 2, 5), st.just(1), st.integers(1, 4), st.integers(1, 4))
-    levels = arrays.arrays(np.float64, sizes, elements=st.sampled_from([0, 1e-6, 0.25, 0.5, 0.5000001, 0.998, 1, 3]))
+    levels = arrays.arrays(np.float64, sizes, elements=st.sampled_from(EDGES))
     if head == "sigmoid":
         return levels.map(lambda values: np.minimum(values, 1).astype(np.float32))
     return levels.map(lambda values: ((values + 1e-9) / (values + 1e-9).sum(axis=0)).astype(np.float32))
@@ -40,10 +44,10 @@ def test_softmax_keeps_the_argmax_the_sum_and_the_values(tmp_path_factory, value
     probabilities.write_case(folder, "a", values)
     read = probabilities.read_case(folder, "a")
     assert read.dtype == np.float32 and read.shape == values.shape
-    steps = np.rint(read * 255)
-    np.testing.assert_allclose(read * 255, steps, atol=1e-4)
-    assert (steps.sum(axis=0) == 255).all()
-    assert np.abs(read - values).max() < 2 / 255
+    steps = np.rint(read * TOP)
+    np.testing.assert_allclose(read * TOP, steps, atol=0.01)
+    assert (steps.sum(axis=0) == TOP).all()
+    assert np.abs(read - values).max() < 2 / TOP
     np.testing.assert_array_equal(probabilities.read_label_map(folder, "a"), values.argmax(axis=0))
     np.testing.assert_array_equal(read.argmax(axis=0), values.argmax(axis=0))
 
@@ -54,24 +58,25 @@ def test_sigmoid_keeps_the_decision_and_the_values(tmp_path_factory, values):
     folder = tmp_path_factory.mktemp("store")
     probabilities.write_case(folder, "a", values, "sigmoid")
     read = probabilities.read_case(folder, "a")
-    assert np.abs(read - values).max() <= 0.5001 / 255
+    assert np.abs(read - values).max() <= 0.51 / TOP
     np.testing.assert_array_equal(probabilities.decide(folder, "a"), values > 0.5)
     np.testing.assert_array_equal(read > 0.5, values > 0.5)
     np.testing.assert_array_equal(probabilities.region(folder, "a", [0, len(values) - 1]), values[[0, -1]].max(0) > 0.5)
 
 
 def test_rounding_by_largest_remainder(tmp_path):
-    """In steps of 1/255: 63.75 four times is 64, 64, 64, 63; 127.6 and 76.9 and 50.5 are 128, 77, 50."""
-    values = np.array([[0.25] * 4, [127.6 / 255, 76.9 / 255, 50.5 / 255, 0]], dtype=np.float32).T[:, None, None, :]
+    """In steps: 16383.75 four times is 16384 thrice, 16383; 32767.6, 19999.9, 12767.5 are 32768, 20000, 12767."""
+    values = np.array([[0.25] * 4, [32767.6 / TOP, 19999.9 / TOP, 12767.5 / TOP, 0]], np.float32).T[:, None, None, :]
     probabilities.write_case(tmp_path, "a", values)
     np.testing.assert_array_equal(
-        np.rint(probabilities.read_case(tmp_path, "a")[:, 0, 0].T * 255), [[64, 64, 64, 63], [128, 77, 50, 0]]
+        np.rint(probabilities.read_case(tmp_path, "a")[:, 0, 0].T * TOP),
+        [[16384, 16384, 16384, 16383], [32768, 20000, 12767, 0]],
     )
 
 
 def test_a_later_class_that_rounding_makes_equal_stays_the_winner(tmp_path):
-    """(63.72, 63.72, 63.84, 63.72) would be rounded to 64, 64, 64, 63: a tie that the first class wins."""
-    values = np.array([63.72, 63.72, 63.84, 63.72], dtype=np.float32)[:, None, None, None] / np.float32(255)
+    """Steps of 16383.72, 16383.72, 16383.84, 16383.72 would be rounded to a tie that the first class wins."""
+    values = np.array([16383.72, 16383.72, 16383.84, 16383.72], dtype=np.float32)[:, None, None, None] / TOP
     probabilities.write_case(tmp_path, "a", values)
     assert probabilities.read_label_map(tmp_path, "a").item() == 2
     assert probabilities.read_case(tmp_path, "a").argmax(axis=0).item() == 2
@@ -88,12 +93,12 @@ def test_what_was_read_is_written_again_to_the_byte(tmp_path, head, values):
 def test_decide_and_region_of_a_softmax_head(tmp_path):
     values = softmax(2, sharpness=2)
     probabilities.write_case(tmp_path, "a", values)
-    read = np.rint(probabilities.read_case(tmp_path, "a") * 255)
+    read = np.rint(probabilities.read_case(tmp_path, "a") * TOP)
     np.testing.assert_array_equal(
         probabilities.decide(tmp_path, "a"), values.argmax(axis=0) == np.arange(1, 4)[:, None, None, None]
     )
     for channels in ([1], [1, 2, 3], [0, 2], [0]):
-        expected = read[channels].sum(axis=0) > 127.5
+        expected = read[channels].sum(axis=0) > TOP / 2
         np.testing.assert_array_equal(probabilities.region(tmp_path, "a", channels), expected)
         assert 0 < expected.mean() < 1
 
@@ -109,6 +114,36 @@ def test_mean_is_numpys_mean_of_what_is_read(tmp_path, head, make, weights):
     read = probabilities.read_mean(folders, "a", weights)
     assert read.dtype == np.float32 and read.min() >= 0
     np.testing.assert_allclose(read, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("head", ["softmax", "sigmoid"])
+def test_members_that_disagree_with_confidence_are_averaged_as_their_floats(tmp_path, head, later):
+    """0.9995 against 0.002 is 0.50075; so of every pair of such values, whichever member is the sure one."""
+    sure, doubtful = (axis.ravel() for axis in np.meshgrid([0.9995, 0.9998, 0.997], [0.002, 0.0003, 0.0001]))
+    label = [np.float32(member)[None, None] for member in ((doubtful, sure) if later else (sure, doubtful))]
+    members = [np.stack([1 - values, values]) if head == "softmax" else values[None] for values in label]
+    folders = [tmp_path / str(number) for number in range(2)]
+    for folder, values in zip(folders, members, strict=True):
+        probabilities.write_case(folder, "a", values, head)
+    exact = np.mean(members, axis=0, dtype=np.float64)
+    read = probabilities.read_mean(folders, "a")
+    np.testing.assert_array_equal(read[-1] > 0.5, exact[-1] > 0.5)
+    assert exact[-1, 0, 0, 0] == pytest.approx(0.50075) and read[-1, 0, 0, 0] > 0.5
+    assert 2 < np.count_nonzero(exact[-1] > 0.5) < 7
+    probabilities.write_case(tmp_path / "mean", "a", read, head)
+    np.testing.assert_array_equal(probabilities.decide(tmp_path / "mean", "a")[-1], exact[-1] > 0.5)
+
+
+@pytest.mark.parametrize("members", [2, 6, 20])
+def test_an_exact_tie_is_background(tmp_path, members):
+    """Half the members say a, half 1 - a, in whole steps: the sums are exact, so nothing breaks the tie."""
+    steps = np.arange(1, TOP, 97)
+    folders = [tmp_path / str(number) for number in range(members)]
+    for number, folder in enumerate(folders):
+        label = (steps if number % 2 else TOP - steps).astype(np.float32)[None, None] / TOP
+        probabilities.write_case(folder, "a", np.stack([1 - label, label]))
+    np.testing.assert_array_equal(probabilities.read_mean(folders, "a"), 0.5)
 
 
 @pytest.mark.parametrize("weights", [[1, -1, 1], [0, 0, 0], [1, np.nan, 1]])

@@ -1,20 +1,23 @@
-"""Probabilities as bytes: exact decisions, and levels where a network is unsure.
+"""Probabilities as small integers: exact decisions, and levels where a network is unsure.
 
-Probabilities are kept in steps of 1/255. Most voxels of a trained network are *saturated*: every
+Probabilities are kept in steps of 1/65535. Most voxels of a trained network are *saturated*: every
 channel is 0 or 1, so that the decision says it all, and only the other, *open* voxels need values.
+Steps of 1/255 would not do: where two members disagree with confidence, 0.9995 against 0.002, both
+would be saturated, and their mean a tie.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 Probabilities = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
+Levels = npt.NDArray[np.uint16]
 Mask = npt.NDArray[np.bool_]
 
-TOP = 255  # the level of probability 1
+TOP = 65535  # the level of probability 1
 OPEN = 0x80  # set in the decision of an open voxel
 MOST_CHANNELS = {"softmax": 128, "sigmoid": 7}  # what the other seven bits of a decision can tell apart
 
@@ -26,25 +29,28 @@ class Encoded:
     head: str  # softmax or sigmoid
     shape: tuple[int, ...]  # channels, slices, rows, columns
     decisions: Bytes  # (voxels,): winning class (softmax), a bit for each channel above 0.5 (sigmoid); OPEN
-    levels: Bytes  # (foreground channels, open voxels); a softmax head's channels sum to 255
+    levels: Levels  # (foreground channels, open voxels); a softmax head's channels sum to TOP
 
 
 def encode(probabilities: Probabilities, head: str) -> Encoded:
-    """Return valid ``probabilities``, (channels, slices, rows, columns), as bytes.
+    """Return valid ``probabilities``, (channels, slices, rows, columns), as decisions and levels.
 
     Decisions are those of the exact values: the argmax, the lowest class where several are
-    equal, or strictly above 0.5. A level is less than 2/255 from its value.
+    equal, or strictly above 0.5. A level is less than 2/65535 from its value (softmax: scaled to
+    sum to 1).
     """
     values = np.ascontiguousarray(probabilities, dtype=np.float32).reshape(len(probabilities), -1)
     decisions, levels = _encode_softmax(values) if head == "softmax" else _encode_sigmoid(values)
     return Encoded(head, probabilities.shape, decisions, levels)
 
 
-def mean(members: Sequence[Encoded], shares: Sequence[float]) -> Probabilities:
-    """Return the sum of share x probabilities, float32 (channels, slices, rows, columns).
+def mean(members: Sequence[Encoded], levels: Iterable[Levels], weights: Sequence[float]) -> Probabilities:
+    """Return the weighted mean, float32 (channels, slices, rows, columns).
 
-    ``members`` are of one head and shape, ``shares`` sum to 1. Only voxels where a member is
-    open, or members differ, are summed: elsewhere the mean is what all of them say.
+    ``members`` are of one head and shape, and give their decisions alone; ``levels`` gives theirs
+    one by one, so that a generator need not hold them all in memory. Only voxels where a member is
+    open, or members differ, are summed: elsewhere the mean is what all of them say. Sums of whole
+    weights are exact up to 256 of them: float32 counts to 256 x TOP.
     """
     first = members[0]
     summed = first.decisions >= OPEN
@@ -52,14 +58,14 @@ def mean(members: Sequence[Encoded], shares: Sequence[float]) -> Probabilities:
         summed |= member.decisions != first.decisions
     where = np.flatnonzero(summed)
     sums = np.zeros((_foreground(first), len(where)), dtype=np.float32)
-    for member, share in zip(members, np.asarray(shares, dtype=np.float32), strict=True):
+    for member, own, weight in zip(members, levels, np.asarray(weights, dtype=np.float32), strict=True):
         here = member.decisions[where]
         unsure = np.flatnonzero(here >= OPEN)
         for channel, total in enumerate(sums):
-            level = _is_chosen(first.head, here, channel) * np.uint8(TOP)
-            level[unsure] = member.levels[channel]
-            total += share * level
-    return _spread(first, where, sums)
+            level = _is_chosen(first.head, here, channel) * np.uint16(TOP)
+            level[unsure] = own[channel]
+            total += weight * level
+    return _spread(first, where, sums, TOP * sum(weights))
 
 
 def classes(encoded: Encoded) -> Bytes:
@@ -82,7 +88,7 @@ def region(encoded: Encoded, channels: Sequence[int]) -> Mask:
     decisions = classes(encoded)
     if encoded.head == "sigmoid":
         inside = (decisions & sum(1 << channel for channel in set(channels))) > 0
-    elif 0 in channels:  # all channels sum to 255, an odd number: a region is exactly what its complement is not
+    elif 0 in channels:  # all channels sum to TOP, an odd number: a region is exactly what its complement is not
         return ~region(encoded, [channel for channel in range(encoded.shape[0]) if channel not in channels])
     else:
         inside = np.isin(decisions, channels)
@@ -91,7 +97,7 @@ def region(encoded: Encoded, channels: Sequence[int]) -> Mask:
     return inside.reshape(encoded.shape[1:])
 
 
-def _encode_softmax(values: Probabilities) -> tuple[Bytes, Bytes]:
+def _encode_softmax(values: Probabilities) -> tuple[Bytes, Levels]:
     """Return decisions (voxels,) and the open voxels' foreground levels."""
     decisions = np.zeros(values.shape[1], dtype=np.uint8)
     top = values[0].copy()
@@ -106,8 +112,8 @@ def _encode_softmax(values: Probabilities) -> tuple[Bytes, Bytes]:
     return decisions, levels[1:, still_open]
 
 
-def _round_to_sum(exact: Probabilities, winners: Bytes) -> Bytes:
-    """Round ``exact`` (channels, voxels) to levels that sum to 255, the winner staying the argmax.
+def _round_to_sum(exact: Probabilities, winners: Bytes) -> Levels:
+    """Round ``exact`` (channels, voxels) to levels that sum to TOP, the winner staying the argmax.
 
     By largest remainder: all are rounded down, and those with the largest fractions get one more.
     """
@@ -120,12 +126,12 @@ def _round_to_sum(exact: Probabilities, winners: Bytes) -> Bytes:
     voxels = np.flatnonzero(rivals != winners)
     levels[rivals[voxels], voxels] -= 1
     levels[winners[voxels], voxels] += 1
-    return levels.astype(np.uint8)
+    return levels.astype(np.uint16)
 
 
-def _encode_sigmoid(values: Probabilities) -> tuple[Bytes, Bytes]:
+def _encode_sigmoid(values: Probabilities) -> tuple[Bytes, Levels]:
     """Return decisions (voxels,) and the open voxels' levels."""
-    levels = np.ceil(np.minimum(values, 1) * TOP - np.float32(0.5)).astype(np.uint8)  # 0.5 itself is rounded down
+    levels = np.ceil(np.minimum(values, 1) * TOP - np.float32(0.5)).astype(np.uint16)  # 0.5 itself is rounded down
     decisions = np.zeros(values.shape[1], dtype=np.uint8)
     unsure = np.zeros(values.shape[1], dtype=bool)
     for channel, level in enumerate(levels):
@@ -145,13 +151,13 @@ def _is_chosen(head: str, decisions: Bytes, channel: int) -> Mask:
     return decisions == channel + 1 if head == "softmax" else (decisions & (1 << channel)) > 0
 
 
-def _spread(encoded: Encoded, where: npt.NDArray[np.intp], levels: Probabilities) -> Probabilities:
-    """Return probabilities by the decisions, with foreground ``levels`` (channels, len(where)) put in."""
+def _spread(encoded: Encoded, where: npt.NDArray[np.intp], sums: Probabilities, one: float) -> Probabilities:
+    """Return probabilities by the decisions, with foreground ``sums`` (channels, len(where)) of ``one`` put in."""
     out = np.empty((encoded.shape[0], len(encoded.decisions)), dtype=np.float32)
     if encoded.head == "softmax":
         out[0] = encoded.decisions == 0
-        out[0, where] = np.maximum(TOP - levels.sum(axis=0), 0) / TOP  # sums of shares stray by 1e-5
-    for channel, row in enumerate(out[len(out) - len(levels) :]):
+        out[0, where] = np.maximum(one - sums.sum(axis=0), 0) / one  # weighted sums stray by a rounding error
+    for channel, row in enumerate(out[len(out) - len(sums) :]):
         row[:] = _is_chosen(encoded.head, encoded.decisions, channel)
-        row[where] = levels[channel] / TOP
+        row[where] = sums[channel] / one
     return out.reshape(encoded.shape)

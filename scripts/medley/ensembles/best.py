@@ -9,6 +9,7 @@ from medley import probabilities
 from medley.encoding import Probabilities
 from medley.ensembles import Fitted, Groups, Task
 from medley.errors import InputError
+from medley.metrics import overlap
 
 Mask = npt.NDArray[np.bool_]
 Scores = dict[str, dict[str, list[float]]]  # member -> case -> Dice of each label
@@ -33,7 +34,7 @@ def fit(task: Task, groups: Groups) -> dict[int | None, Fitted]:
                     f"member {name!r}, case {case!r}: predicted on {predicted.shape[1:]} "
                     f"(slices, rows, columns), the mask has {truth.shape[1:]}"
                 )
-            measured[name][case] = [dice(*pair) for pair in zip(truth, predicted, strict=True)]
+            measured[name][case] = [_dice(*pair) for pair in zip(truth, predicted, strict=True)]
     return {group: _choose(measured, cases) for group, cases in groups.items()}
 
 
@@ -42,10 +43,11 @@ def combine(task: Task, case: str, fitted: Fitted) -> Probabilities:
     return probabilities.read_case(task.members[fitted["chosen"]], case)
 
 
-def dice(truth: Mask, prediction: Mask) -> float:
-    """Return the Dice coefficient of two masks of one shape, not a number when both are empty."""
-    voxels = np.count_nonzero(truth) + np.count_nonzero(prediction)
-    return 2 * np.count_nonzero(truth & prediction) / voxels if voxels else np.nan
+def _dice(truth: Mask, prediction: Mask) -> float:
+    """Return the Dice coefficient, not a number when both masks are empty."""
+    if not (truth.any() or prediction.any()):
+        return np.nan
+    return overlap.metrics(truth, prediction, (1, 1, 1))["dice"]  # the spacing is for volumes alone
 
 
 def _choose(measured: Scores, cases: Sequence[str]) -> Fitted:
