@@ -1,7 +1,8 @@
 """Ensembles from the store, against numpy's mean over members in compressed .npz files.
 
-A synthetic volume: members like trained ones, unsure in a fifth of the voxels and agreeing in 19 of
-20. Our pass reads it as often as there are volumes; the peer's is timed on one and scaled.
+A synthetic volume: members agree in 19 voxels of 20 and are open (see ``medley.encoding``) in a third;
+of networks trained on ACDC, an FPN is open in 3 to 6 of a hundred, a DeepLabV3+ in 64. Our pass reads
+it as often as there are volumes; the peer's is timed on one and scaled.
 """
 
 import statistics
@@ -73,7 +74,7 @@ def compare(name: str, store: Store, volumes: int, weights: list[float] | None, 
     """Time both on the same volume, pair by pair, and compare their values."""
     exact, read = store.theirs(weights), store.ours(weights)
     flipped = (exact.argmax(axis=0) != read.argmax(axis=0)).mean()
-    np.testing.assert_allclose(read, exact, atol=2 / 255)
+    np.testing.assert_allclose(read, exact, atol=2 / 65535)
     pairs = [(seconds(store.ours, weights, volumes), volumes * seconds(store.theirs, weights, 1)) for _ in range(PAIRS)]
     tracemalloc.start()
     store.ours(weights)
