@@ -1,7 +1,8 @@
 """What all rules share: the effective configuration, wildcard constraints, input and param functions.
 
 Configuration is read, checked and resolved once, when the workflow is parsed. The functions below are
-called for each of thousands of jobs, so they only look things up.
+called for each of thousands of jobs, so they only look things up. For the same reason the rules that make
+one job a network have no `message`: formatting them takes a tenth of the time of planning.
 """
 
 import gc
@@ -242,11 +243,14 @@ def shown_arrays(protocol):
 
 
 def training_files(file, protocol=None):
-    """`file` of every training of a study, or of those on a protocol's split."""
+    """`file` of every training of a study, or of those that a protocol shows, themselves or in an ensemble."""
 
     def of(w):
-        split = protocol and protocol_of(w.study, protocol)["split"]
-        return [path_of_training(w.study, t, file) for t in plan.trainings(CONFIG, w.study) if split in (None, t.split)]
+        found = plan.trainings(CONFIG, w.study)
+        if protocol:
+            split, names = protocol_of(w.study, protocol)["split"], plan.members_shown(CONFIG, w.study, protocol)
+            found = [t for t in found if t.split == split and t.member in names]
+        return [path_of_training(w.study, t, file) for t in found]
 
     return of
 

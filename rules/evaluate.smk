@@ -23,7 +23,5 @@ rule evaluate_predictor:
         runtime=60,
     params:
         task=evaluation_task,
-    message:
-        "Evaluating {wildcards.predictor} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}"
     script:
         "../scripts/evaluate_predictor.py"

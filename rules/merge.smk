@@ -12,8 +12,6 @@ rule merge_folds:
         probabilities=directory("<results>/{study}/{dataset}/{split}/members/{member}/seed-{seed}/probabilities"),
     log:
         "<logs>/merge_folds/{study}/{dataset}/{split}/{member}/seed-{seed}.log",
-    benchmark:
-        "<benchmarks>/merge_folds/{study}/{dataset}/{split}/{member}/seed-{seed}.tsv"
     conda:
         "../envs/medley.yaml"
     resources:
@@ -21,7 +19,5 @@ rule merge_folds:
         runtime=30,
     params:
         code=code_digest("medley.merge"),
-    message:
-        "Merging the folds of {wildcards.member} on {wildcards.dataset}/{wildcards.split}, seed {wildcards.seed}"
     script:
         "../scripts/merge_folds.py"

@@ -28,7 +28,5 @@ rule predict_member:
         gpu=1,
     params:
         task=prediction_task,
-    message:
-        "Predicting by {wildcards.member} on {wildcards.dataset}/{wildcards.split}, fold {wildcards.fold}, seed {wildcards.seed}"
     script:
         "../scripts/predict_member.py"

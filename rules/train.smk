@@ -26,7 +26,5 @@ rule train_member:
         gpu=1,
     params:
         task=training_task,
-    message:
-        "Training {wildcards.member} on {wildcards.dataset}/{wildcards.split}, fold {wildcards.fold}, seed {wildcards.seed}"
     script:
         "../scripts/train_member.py"

@@ -153,13 +153,19 @@ class TestAfterADemo:
         assert "not run: weights missing" in text
         assert "hantom" in text
 
-    def test_full_run_beside_it_touches_no_file_of_the_demo(self, done):
-        before = content(done / "results/demo")
+    def test_full_run_and_demo_beside_each_other_touch_no_file_of_the_other(self, done):
+        demo = content(done / "results/demo")
         change(done, lambda config: config["datasets"]["acdc"].update(source={"kind": "phantom"}))
         change(done, lambda config: config.update(phantom_cases=8, image_scale=0.25))
         assert snakemake(done, "split").returncode == 0
         assert (done / "results/acdc/acdc/single/split.csv").exists()
-        assert content(done / "results/demo") == before
+        assert content(done / "results/demo") == demo
+        full = {path: digest for path, digest in content(done / "results").items() if not path.startswith("demo/")}
+        (done / "results/demo/acdc/tables/cost.csv").unlink()
+        assert snakemake(done, "tables", *DEMO).returncode == 0
+        assert (done / "results/demo/acdc/tables/cost.csv").exists()
+        after = {path: digest for path, digest in content(done / "results").items() if not path.startswith("demo/")}
+        assert after == full
 
     def test_ensemble_stage_again_trains_nothing(self, done):
         jobs = planned(done, "all", *DEMO, "-R", "build_ensemble")

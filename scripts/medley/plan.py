@@ -77,14 +77,21 @@ def shown(config: Config, study: str, protocol: str) -> Shown:
     return Shown(run, {name: reasons[name] for name in names if name in reasons})
 
 
-def members(config: Config, study: str, split: str) -> list[str]:
-    """Return the members needed on ``split``, themselves or in an ensemble, in configured order."""
+def members_shown(config: Config, study: str, protocol: str) -> set[str]:
+    """Return the members that a protocol shows, themselves or in an ensemble."""
     ensembles = config["studies"][study][ENSEMBLES]
-    needed = {
+    return {
         member
-        for group, name in predictors(config, study, split)
+        for group, name in shown(config, study, protocol).predictors
         for member in ([name] if group == MEMBERS else ensembles[name]["members"])
     }
+
+
+def members(config: Config, study: str, split: str) -> list[str]:
+    """Return the members needed on ``split``, themselves or in an ensemble, in configured order."""
+    protocols = config["studies"][study]["protocols"]
+    on_it = [name for name, protocol in protocols.items() if protocol["split"] == split]
+    needed = {member for name in on_it for member in members_shown(config, study, name)}
     return [member for member in config["studies"][study][MEMBERS] if member in needed]
 
 
