@@ -14,8 +14,6 @@ rule evaluate_predictor:
         batches="<results>/{study}/{dataset}/{split}/{kind}/{predictor}/seed-{seed}/batches.csv",
     log:
         "<logs>/evaluate_predictor/{study}/{dataset}/{split}/{kind}/{predictor}/seed-{seed}.log",
-    benchmark:
-        "<benchmarks>/evaluate_predictor/{study}/{dataset}/{split}/{kind}/{predictor}/seed-{seed}.tsv"
     conda:
         "../envs/medley.yaml"
     resources:

@@ -14,9 +14,6 @@ rule merge_folds:
         "<logs>/merge_folds/{study}/{dataset}/{split}/{member}/seed-{seed}.log",
     conda:
         "../envs/medley.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         code=code_digest("medley.merge"),
     script:
