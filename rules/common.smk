@@ -36,7 +36,8 @@ RESULTS = CONFIG["results"]
 for name in plan.unused_members(CONFIG):
     logger.warning(f"{name}: no protocol shows this member, so it is not trained; add it to a protocol's predictors")
 
-SPLITS = {name: split for study in STUDIES.values() for name, split in study["splits"].items()}
+SPLITS = sorted({name for study in STUDIES.values() for name in study["splits"]})
+MOST_FOLDS = max(len(plan.folds(CONFIG, study, split)) for study in STUDIES for split in STUDIES[study]["splits"])
 FOLDERS_THERE = {name for name, dataset in CONFIG["datasets"].items() if Path(dataset["folder"]).is_dir()}
 
 
@@ -44,12 +45,12 @@ wildcard_constraints:
     study="|".join(sorted(STUDIES)),
     dataset="|".join(sorted(CONFIG["datasets"])),
     recipe="|".join(sorted(CONFIG["recipes"])),
-    split="|".join(sorted(SPLITS)),
+    split="|".join(SPLITS),
     member=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     ensemble=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     predictor=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     kind="members|ensembles",
-    fold="|".join(str(fold) for fold in range(max(split.get("folds", 1) for split in SPLITS.values()))),
+    fold="|".join(str(fold) for fold in range(MOST_FOLDS)),
     seed=r"\d+",
 
 
