@@ -5,11 +5,7 @@ of networks trained on ACDC, an FPN is open in 3 to 6 of a hundred, a DeepLabV3+
 it as often as there are volumes; the peer's is timed on one and scaled.
 """
 
-import statistics
 import tempfile
-import time
-import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +13,8 @@ import numpy as np
 from scipy import ndimage
 
 from medley import probabilities
+from tests.benchmarks.timing import compare
 
-PAIRS = 5
 MEMBERS = 20
 CASE = "case"
 CHANNELS = 4
@@ -31,8 +27,8 @@ def run() -> list[dict[str, Any]]:
         cardiac = Store(Path(folder) / "cardiac", (10, 256, 216))
         square = Store(Path(folder) / "square", (10, 256, 256))
         return [
-            compare("mean of 20 members × 40 volumes", cardiac, 40, None, goal=15),
-            compare("re-weighting 20 members × 100 volumes", square, 100, weights, goal=10),
+            row("mean of 20 members × 40 volumes", cardiac, 40, None, goal=15),
+            row("re-weighting 20 members × 100 volumes", square, 100, weights, goal=10),
         ]
 
 
@@ -70,32 +66,19 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return (powers / powers.sum(axis=0)).astype(np.float32)
 
 
-def compare(name: str, store: Store, volumes: int, weights: list[float] | None, goal: float) -> dict[str, Any]:
-    """Time both on the same volume, pair by pair, and compare their values."""
+def row(name: str, store: Store, volumes: int, weights: list[float] | None, goal: float) -> dict[str, Any]:
+    """Compare values, then speed, on the same volume."""
     exact, read = store.theirs(weights), store.ours(weights)
     flipped = (exact.argmax(axis=0) != read.argmax(axis=0)).mean()
     np.testing.assert_allclose(read, exact, atol=2 / 65535)
-    pairs = [(seconds(store.ours, weights, volumes), volumes * seconds(store.theirs, weights, 1)) for _ in range(PAIRS)]
-    tracemalloc.start()
-    store.ours(weights)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+
+    def ours() -> None:
+        for _ in range(volumes):
+            store.ours(weights)
+
     same = probabilities.agreement(store.folders, CASE).mean()
-    return {
-        "name": name,
-        "ours": statistics.median(ours for ours, _ in pairs),
-        "theirs": statistics.median(theirs for _, theirs in pairs),
-        "ratio": statistics.median(theirs / ours for ours, theirs in pairs),
-        "goal": goal,
-        "peak_memory_mb": peak / 2**20,
-        "note": f"peer timed on 1 volume and scaled; members agree in {same:.1%} of voxels, the decision differs "
-        f"in {1e6 * flipped:.0f} of a million; the store is {store.share:.1%} of float32",
-    }
-
-
-def seconds(function: Callable[..., Any], weights: list[float] | None, volumes: int) -> float:
-    """Return how long ``volumes`` calls take."""
-    start = time.perf_counter()
-    for _ in range(volumes):
-        function(weights)
-    return time.perf_counter() - start
+    note = (
+        f"peer timed on 1 volume and scaled; members agree in {same:.1%} of voxels, the decision differs "
+        f"in {1e6 * flipped:.0f} of a million; the store is {store.share:.1%} of float32"
+    )
+    return compare(name, ours, lambda: store.theirs(weights), goal, note, scale=volumes)

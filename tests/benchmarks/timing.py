@@ -27,11 +27,14 @@ def peak_megabytes(function: Callable[[], Any]) -> float:
 
 
 def compare(
-    name: str, ours: Callable[[], Any], theirs: Callable[[], Any], goal: float | None, note: str = ""
+    name: str, ours: Callable[[], Any], theirs: Callable[[], Any], goal: float | None, note: str = "", scale: int = 1
 ) -> dict[str, Any]:
-    """Time both functions in PAIRS interleaved pairs; the ratio is the median of theirs over ours."""
+    """Time both functions in PAIRS interleaved pairs; the ratio is the median of theirs over ours.
+
+    A slow peer does a stated sample of our work: its seconds count ``scale`` times.
+    """
     ours(), theirs()  # warm up
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(PAIRS)]
+    pairs = [(seconds(ours), scale * seconds(theirs)) for _ in range(PAIRS)]
     return {
         "name": name,
         "ours": statistics.median(own for own, _ in pairs),
