@@ -5,14 +5,21 @@ called for each of thousands of jobs, so they only look things up. For the same 
 one job a network have no `message`: formatting them takes a tenth of the time of planning.
 """
 
+import functools
 import gc
 import sys
 from pathlib import Path
+
+import smart_open
 
 # A plan of thousands of jobs is millions of objects that all live to its end: looking for garbage among
 # them takes a fifth of the time of planning (make bench ONLY=planning).
 gc.freeze()
 gc.set_threshold(50_000, 100, 1000)
+
+# For each job Snakemake parses the address of its script three times, and smart_open makes a new class each
+# time: a tenth of the time of planning. An address always means the same.
+smart_open.parse_uri = functools.lru_cache(maxsize=1000)(smart_open.parse_uri)
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
