@@ -61,6 +61,11 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+def growing(first):
+    """A resource that grows with each attempt: what was not enough the first time is asked for twice."""
+    return lambda w, attempt: first * attempt
+
+
 def manifest(w):
     """The manifest of a dataset's raw files; nothing for a folder that the user named."""
     dataset = CONFIG["datasets"][w.dataset]

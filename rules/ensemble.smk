@@ -19,8 +19,8 @@ rule build_ensemble:
     conda:
         "../envs/medley.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         ensemble=ensemble,
         reader=reader,

@@ -17,8 +17,8 @@ rule evaluate_predictor:
     conda:
         "../envs/medley.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         task=evaluation_task,
     script:

@@ -17,8 +17,8 @@ rule index_cases:
     conda:
         "../envs/medley.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         reader=reader,
         folder=lambda w: CONFIG["datasets"][w.dataset]["folder"],

@@ -18,8 +18,8 @@ rule inspect_cases:
     conda:
         "../envs/medley.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         reader=reader,
         code=reader_code("medley.quality", "medley.contact_sheet"),

@@ -23,8 +23,8 @@ rule predict_member:
         "../envs/medley.yaml"
     threads: CONFIG["threads"]
     resources:
-        mem_mb=6000,
-        runtime=60,
+        mem_mb=growing(6000),
+        runtime=growing(60),
         gpu=1,
     params:
         task=prediction_task,

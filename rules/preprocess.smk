@@ -17,8 +17,8 @@ rule preprocess_cases:
     conda:
         "../envs/medley.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         reader=reader,
         recipe=lambda w: CONFIG["recipes"][w.recipe],

@@ -21,8 +21,8 @@ rule train_member:
         "../envs/medley.yaml"
     threads: CONFIG["threads"]
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
         gpu=1,
     params:
         task=training_task,
