@@ -4,28 +4,56 @@ PYTHON ?= python3
 PRESET ?= full
 BIN := .venv/bin
 
+# Where torch and torchvision come from: an index of Python packages, or nothing for the one that pip knows.
+INSTALLED_FROM := $(shell cat .venv/torch-index 2>/dev/null)
+TORCH_INDEX ?= $(INSTALLED_FROM)
+
+define CHECK_PYTHON
+command -v $(PYTHON) >/dev/null || { \
+    echo "No $(PYTHON) here. Medley needs Python 3.11, 3.12 or 3.13; name one: make env PYTHON=python3.12"; \
+    exit 1; } >&2; \
+$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+    echo "Medley needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is $$($(PYTHON) --version)."; \
+    echo "Name another one: make env PYTHON=python3.12"; exit 1; } >&2
+endef
+PIP = $(BIN)/pip install --quiet --no-input --disable-pip-version-check
+
 .DEFAULT_GOAL := help
-.PHONY: help env lock demo report test unit lint bench clean-demo
+.PHONY: help env doctor lock demo report test unit lint bench clean-demo
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F '|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
-env: .venv/requirements.txt  ## create .venv from the lock file, or bring it up to date
+env: .venv/requirements.txt  ## create .venv from the lock file, or bring it up to date [TORCH_INDEX=URL]
 
 # The copy of the lock file says what is installed. It is written last, so a broken installation goes on.
+# torch from another index needs an environment of its own: pip takes any build of a version for that version, and
+# leaves the old build's CUDA libraries behind. Hashes are known for the default build only.
+ifneq ($(TORCH_INDEX),$(INSTALLED_FROM))
+.PHONY: .venv/requirements.txt
+endif
 .venv/requirements.txt: envs/requirements.txt
-	@command -v $(PYTHON) >/dev/null || { \
-	    echo "No $(PYTHON) here. Medley needs Python 3.11, 3.12 or 3.13; name one: make env PYTHON=python3.12"; \
-	    exit 1; } >&2
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
-	    echo "Medley needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is $$($(PYTHON) --version)."; \
-	    echo "Name another one: make env PYTHON=python3.12"; exit 1; } >&2
+	@$(CHECK_PYTHON)
 	@$(PYTHON) -c 'import ensurepip, venv' || { \
 	    echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; } >&2
-	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
-	@echo "Installing the pinned packages into .venv (6 GB, some minutes)"
-	@$(BIN)/pip install --quiet --no-input --disable-pip-version-check --require-hashes -r envs/requirements.txt
+	@test -x $(BIN)/pip -a "$(TORCH_INDEX)" = "$(INSTALLED_FROM)" || { \
+	    $(PYTHON) -m venv --clear .venv && echo $(TORCH_INDEX) > .venv/torch-index; }
+	@echo "Installing the pinned packages into .venv (6 GB, some minutes)$(if $(TORCH_INDEX),; torch from $(TORCH_INDEX))"
+ifeq ($(TORCH_INDEX),)
+	@$(PIP) --require-hashes -r envs/requirements.txt
+else
+	@awk '/^[^ #]/ { other = !/^(torch|torchvision|triton|(nvidia|cuda)-[a-z0-9-]+)==/ } other' envs/requirements.txt \
+	    > .venv/without-torch.txt
+	@$(PIP) --require-hashes --no-deps -r .venv/without-torch.txt
+	@$(PIP) --index-url $(TORCH_INDEX) $$(sed -n -E 's/^(torch|torchvision)(==[^ ]+).*/\1\2/p' envs/requirements.txt)
+endif
 	@cp envs/requirements.txt $@
+
+# Also before there is an environment, with what Python there is.
+doctor: PYTHON := $(or $(wildcard $(BIN)/python),$(PYTHON))
+doctor:  ## say what this machine has and what is missing for a run [PRESET=demo]
+	@$(CHECK_PYTHON)
+	@$(PYTHON) scripts/doctor.py $(PRESET)
 
 lock: env  ## pin envs/requirements.in anew
 	$(BIN)/uv pip compile --no-config --universal --generate-hashes --python-version 3.11 --fork-strategy fewest \

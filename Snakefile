@@ -41,3 +41,15 @@ rule all:
         "<results>/config.yaml",
         [file for study in CONFIG["all"] for file in products(study)],
     localrule: True
+
+
+# Jobs on a cluster are run without this.
+onerror:
+    import sys
+    from medley.failures import Failure, summary
+
+    # A group of jobs fails as one; a job is here once, however often it was tried.
+    jobs = [job for failed in workflow.scheduler.failed for job in getattr(failed, "jobs", [failed])]
+    failures = [Failure(job.rule.name, job.wildcards_dict, next(iter(job.log), None)) for job in jobs]
+    left = len(workflow.scheduler.remaining_jobs)
+    logger.error(summary(failures, left, arguments=sys.argv[1:], logs=log))
