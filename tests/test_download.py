@@ -1,8 +1,6 @@
 """Downloads against a local server with ranges and faults; the list of files and their checksums."""
 
 import hashlib
-import logging
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,7 +57,7 @@ def test_continues_after_broken_connections(site: Site, http: requests.Session, 
 
 def test_what_has_arrived_survives_a_failure(site: Site, http: requests.Session, tmp_path: Path) -> None:
     site.cut["/volume"] = [1_200_000, *[0] * 20]
-    with pytest.raises(InputError, match="cannot be reached"):
+    with pytest.raises(InputError, match="failed 4 times"):
         download.fetch(http, f"{site.url}/volume", tmp_path / "volume")
     kept = (tmp_path / "volume.part").read_bytes()
     assert len(kept) > 1_100_000
@@ -105,54 +103,12 @@ def test_file_of_another_size_or_checksum_is_fetched_again(site: Site, http: req
     assert site.asked["/volume"] == 2
 
 
-@pytest.mark.parametrize("wanted", [{"size": 3}, {"checksum": "0" * 64}])
-def test_other_bytes_than_promised_are_refused(
-    site: Site, http: requests.Session, tmp_path: Path, wanted: dict[str, int | str]
-) -> None:
-    with pytest.raises(InputError, match="expected") as error:
-        download.fetch(http, f"{site.url}/volume", tmp_path / "volume", **wanted)  # type: ignore[arg-type]
-    assert hashlib.sha256(CONTENT).hexdigest() in str(error.value)
-    assert not list(tmp_path.iterdir())
-
-
-def test_passing_failures_are_tried_again_and_told(
-    site: Site, http: requests.Session, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    site.status["/volume"] = [503, 429]
-    download.fetch(http, f"{site.url}/volume", tmp_path / "volume")
-    assert (tmp_path / "volume").read_bytes() == CONTENT
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
-    assert "answer 503; trying again" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("status", "message"),
-    [(404, "is not there"), (410, "is not there"), (401, "login"), (403, "login"), (400, "does not understand")],
-)
-def test_final_answers_end_at_once(
-    site: Site, http: requests.Session, tmp_path: Path, status: int, message: str
-) -> None:
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+def test_final_answers_end_at_once(site: Site, http: requests.Session, tmp_path: Path, status: int) -> None:
     site.status["/volume"] = [status] * 9
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=f"answer {status}"):
         download.fetch(http, f"{site.url}/volume", tmp_path / "volume")
     assert site.asked["/volume"] == 1
-
-
-def test_redirections_in_a_circle(site: Site, http: requests.Session, tmp_path: Path) -> None:
-    site.status["/volume"] = [302] * 99
-    site.headers["/volume"] = {"Location": "/volume"}
-    with pytest.raises(InputError, match="circle"):
-        download.fetch(http, f"{site.url}/volume", tmp_path / "volume")
-
-
-def test_no_server(site: Site, http: requests.Session, tmp_path: Path) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/volume"
-    with pytest.raises(InputError, match=r"is there a network") as error:
-        download.fetch(http, url, tmp_path / "volume")
-    assert str(error.value).startswith(f"{url}: cannot be reached (Failed to establish a new connection: [Errno")
 
 
 def test_answer_that_is_no_json(site: Site, http: requests.Session) -> None:

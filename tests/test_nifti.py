@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medley import nifti
-from medley.errors import InputError
 
 LYING = np.diag([-1.0, -1.0, 1.0, 1.0])
 DTYPES = [np.uint8, np.int16, np.float32, np.float64]
@@ -112,64 +111,6 @@ def test_several_gzip_members_and_zero_padding_are_read(good: Path) -> None:
     np.testing.assert_array_equal(nifti.read(good).voxels, voxels)
 
 
-BROKEN = {
-    "the file is empty": lambda path: path.write_bytes(b""),
-    "the file is truncated": lambda path: path.write_bytes(path.read_bytes()[:-20]),
-    "not gzip-compressed": lambda path: path.write_bytes(gzip.decompress(path.read_bytes())),
-    "12 bytes follow the compressed data": lambda path: path.write_bytes(path.read_bytes() + b"some garbage"),
-    "data are damaged": lambda path: path.write_bytes(path.read_bytes()[:-8] + b"checksum"),
-    "too few for a NIfTI header": lambda path: path.write_bytes(gzip.compress(b"short")),
-    "is no NIfTI-1 file.*magic b' hea'": lambda path: path.write_bytes(gzip.compress(b"no header" * 100)),
-    "is no NIfTI-1 file.*magic b'ni1'": lambda path: changed(path, 344, b"ni1\0"),
-    "voxels of an unknown type": lambda path: changed(path, 70, np.array([9999], dtype="<i2").tobytes()),
-    "header promises 562: truncated": lambda path: path.write_bytes(
-        gzip.compress(gzip.decompress(path.read_bytes())[:-2])
-    ),
-    "3 bytes follow the voxels": lambda path: path.write_bytes(
-        gzip.compress(gzip.decompress(path.read_bytes()) + b"abc")
-    ),
-    "volume without voxels": lambda path: changed(path, 42, bytes(2)),
-    "are not grey values": lambda path: changed(path, 70, np.array([128, 24], dtype="<i2").tobytes()),
-}
-
-
-@pytest.mark.parametrize("message", BROKEN)
-def test_broken_file_is_named_with_what_is_wrong(good: Path, message: str) -> None:
-    BROKEN[message](good)
-    with pytest.raises(InputError, match=message) as error:
-        nifti.read(good)
-    assert str(good) in str(error.value)
-
-
-def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file"):
-        nifti.read(tmp_path / "none.nii.gz")
-
-
-@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 5, 2)])
-def test_other_than_three_axes(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    path = save_by_nibabel(tmp_path / "v.nii.gz", np.ones(shape, dtype=np.uint8), (1.0,) * len(shape))
-    with pytest.raises(InputError, match=f"has {len(shape)} axes"):
-        nifti.read(path)
-
-
-@pytest.mark.parametrize("size", [0.0, -1.5, np.nan, np.inf])
-def test_spacing_that_is_not_positive(good: Path, size: float) -> None:
-    changed(good, 84, np.array([size], dtype="<f4").tobytes())  # pixdim[2]
-    with pytest.raises(InputError, match="spacing"):
-        nifti.read(good)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_voxels_that_are_not_finite(tmp_path: Path, value: float) -> None:
-    voxels = np.ones((2, 3, 4), dtype=np.float32)
-    voxels[1, 1, 1:3] = value
-    nifti.write(tmp_path / "v.nii.gz", voxels, (1, 1, 1), LYING)
-    with pytest.raises(InputError, match="2 voxels are NaN or infinite"):
-        nifti.read(tmp_path / "v.nii.gz")
-    np.testing.assert_array_equal(nifti.read(tmp_path / "v.nii.gz", finite=False).voxels, voxels)
-
-
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("patient", "frame", "dtype", "spacing"),
@@ -190,3 +131,34 @@ def test_real_file_spacing_is_not_what_its_affine_says(
         assert nibabel.affines.voxel_sizes(theirs.affine).tolist() == [1, 1, 1]
         assert volume.spacing == spacing
         assert volume.voxels.dtype == ("uint8" if suffix else dtype)
+
+
+@pytest.mark.parametrize(("sform", "qform"), [(1, 0), (0, 1), (2, 1), (0, 0)])
+def test_affine_is_nibabels_where_the_header_states_one(tmp_path: Path, sform: int, qform: int) -> None:
+    image = nibabel.Nifti1Image(np.ones((3, 4, 5), dtype=np.uint8), None)
+    turned = nibabel.affines.from_matvec([[0, -1.5, 0], [2, 0, 0], [0, 0, 8]], [-7, 5, 3])
+    image.set_qform(turned, code=qform)
+    image.set_sform(turned @ np.diag([1, 1, -1, 1]), code=sform)
+    nibabel.save(image, tmp_path / "v.nii.gz")
+    theirs: Any = nibabel.load(tmp_path / "v.nii.gz")
+    ours = nifti.read(tmp_path / "v.nii.gz").affine
+    assert (ours is None) == (sform == qform == 0)
+    if ours is not None:
+        np.testing.assert_allclose(ours, theirs.affine, atol=1e-6)
+
+
+def test_grids_of_image_and_mask(good: Path) -> None:
+    image = nifti.read(good)
+
+    def lies(affine: Any) -> str:
+        return nifti.other_grid(image._replace(affine=affine), image)
+
+    assert lies(LYING) == lies(None) == lies(LYING + 1e-3) == ""
+    assert nifti.other_grid(image, image._replace(affine=None)) == ""
+    assert "up to 8 mm" in lies(LYING @ np.diag([-1, 1, 1, 1]))  # the fifth row at 4 mm for -4 mm
+    shifted = LYING.copy()
+    shifted[1, 3] = 0.5
+    assert "up to 0.5 mm" in lies(shifted)
+    assert "shape (5, 7, 2), but" in nifti.other_grid(image._replace(voxels=image.voxels[..., 1:]), image)
+    assert "spacing (1.4, 1.6, 9.9) mm" in nifti.other_grid(image._replace(spacing=(1.4, 1.6, 9.9)), image)
+    assert nifti.other_grid(image._replace(spacing=(1.4, 1.6, 10.001)), image) == ""

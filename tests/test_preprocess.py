@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medley.errors import InputError
-from medley.preprocess import geometry, preprocess, scale_intensity
+from medley.preprocess import geometry, scale_intensity
 
 PAD = {"intensity": "minmax", "spacing": None, "shape": [6, 4, 3]}
 AUDITED = {"intensity": {"percentile": [0.5, 99.5]}, "spacing": [1.5, 1.5, None], "shape": [32, 32, None]}
@@ -95,10 +94,3 @@ def test_percentile_clips_and_standardises():
 @pytest.mark.parametrize("intensity", ["minmax", {"percentile": [0.5, 99.5]}])
 def test_constant_image_becomes_zero(intensity):
     assert not scale_intensity(np.full((1, 2, 3, 3), 9, dtype=np.float32), intensity).any()
-
-
-def test_shape_that_differs_from_the_table_of_cases_is_refused():
-    grid = geometry((4, 6, 2), (1, 1, 1), PAD)
-    image = np.zeros((1, 2, 4, 6), dtype=np.float32)
-    with pytest.raises(InputError, match="mask has"):
-        preprocess(image, np.zeros((2, 4, 5), dtype=np.uint8), grid, None)

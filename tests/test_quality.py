@@ -1,6 +1,7 @@
 """The rules of inspection, one by one, on made-up cases; the table and the contact sheet."""
 
 import csv
+import dataclasses
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
@@ -68,14 +69,13 @@ def test_unreadable_is_dropped_with_the_readers_words() -> None:
     assert finding.reason == str(error)
 
 
-def test_constant_image_is_dropped() -> None:
-    assert findings_of(a_case("case"), image=np.full((1, *SHAPE), 7.5, np.float32)) == [
-        ("constant_image", "7.5", "drop")
-    ]
-
-
-def test_empty_mask_is_dropped() -> None:
-    assert findings_of(a_case("case"), mask=np.zeros(SHAPE, np.uint8)) == [("empty_mask", "0", "drop")]
+def test_one_slice_is_odd_only_where_others_have_more() -> None:
+    image, mask = an_image()[:, :1], a_mask()[:1]
+    one = {name: dataclasses.replace(a_case(name), shape=(8, 9, 1)) for name in ("a", "b", "c")}
+    reader = a_reader(dict.fromkeys(one, image), dict.fromkeys(one, mask))
+    assert quality.inspect(one, reader) == []
+    found = quality.inspect({**one, "b": a_case("b"), "c": a_case("c")}, reader)
+    assert [(finding.case, finding.rule, finding.decision) for finding in found] == [("a", "one_slice", "keep")]
 
 
 def test_case_without_a_mask_is_no_empty_mask() -> None:

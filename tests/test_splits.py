@@ -155,12 +155,6 @@ def test_no_patients():
         split_cases([], folds_spec(2))
 
 
-def test_a_patient_on_both_official_sides_is_refused():
-    cases = [*cohort({"NOR": 4}), case("x", "p", part="testing"), case("y", "p", part="training")]
-    with pytest.raises(InputError, match="patient p has testing cases and others"):
-        split_cases(cases, folds_spec(2))
-
-
 def test_a_patient_whose_cases_differ_in_the_column_stays_whole():
     cases = [case(f"{patient}-{group}", f"{patient}", group) for patient in range(8) for group in ("ED", "ES")]
     rows = by_fold(split_cases(cases, folds_spec(2)))[0]

@@ -65,7 +65,7 @@ def test_weights_arrive(site: Site, tmp_path: Path, tag: str | None) -> None:
 
 def test_other_bytes_than_published_are_refused(site: Site, tmp_path: Path) -> None:
     site.headers[next(iter(site.files))] = {"X-Linked-ETag": f'"{"0" * 64}"'}
-    with pytest.raises(InputError, match="expected any number of bytes with SHA-256 0000"):
+    with pytest.raises(InputError, match="expected SHA-256 0000"):
         weights.download("resnet34", "imagenet", tmp_path / "w.safetensors")
     assert not list(tmp_path.iterdir())
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ class Site:
         self.headers: dict[str, dict[str, str]] = {}  # path → headers of its answer
         self.status: dict[str, list[int]] = {}  # path → answers to give first; the last of a single one stays
         self.cut: dict[str, list[int]] = {}  # path → bytes after which the next answers break off
+        self.pauses: dict[str, list[float]] = {}  # path → seconds that the next answers pause half-way
         self.ranges = True
         self.asked: Counter[str] = Counter()
         self.asked_ranges: list[str] = []
@@ -60,7 +62,12 @@ def serve() -> Iterator[Site]:
             self.end_headers()
             if self.command == "GET":
                 cuts = site.cut.get(self.path)
-                self.wfile.write(body[: cuts.pop(0)] if cuts else body)
+                body = body[: cuts.pop(0)] if cuts else body
+                with contextlib.suppress(ConnectionError):  # a client that gave up
+                    self.wfile.write(body[: len(body) // 2])
+                    if pauses := site.pauses.get(self.path):
+                        time.sleep(pauses.pop(0))
+                    self.wfile.write(body[len(body) // 2 :])
             self.close_connection = True
 
         def log_message(self, *args: Any) -> None:

@@ -50,7 +50,7 @@ def write_cases(path: str | os.PathLike[str], cases: Iterable[Case]) -> None:
     rows = sorted(cases, key=lambda case: case.case)
     for first, second in itertools.pairwise(rows):
         if first.case == second.case:
-            raise InputError(f"{path}: case {first.case!r} stands twice; names of cases must differ")
+            raise InputError(f"{path}: case {first.case!r} is both {first.image} and {second.image}; remove one")
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -69,10 +69,20 @@ def read_cases(path: str | os.PathLike[str]) -> dict[str, Case]:
 
 
 def read_kept(cases: str | os.PathLike[str], quality: str | os.PathLike[str]) -> dict[str, Case]:
-    """Return the cases of ``cases.csv`` that ``quality.csv`` does not drop."""
+    """Return the cases of ``cases.csv`` that ``quality.csv`` does not drop.
+
+    Raises InputError for a row whose case or decision does not exist: a person may have written it.
+    """
+    every = read_cases(cases)
     with Path(quality).open(encoding="utf-8", newline="") as stream:
-        dropped = {row["case"] for row in csv.DictReader(stream) if row["decision"] == "drop"}
-    return {name: case for name, case in read_cases(cases).items() if name not in dropped}
+        rows = list(csv.DictReader(stream))
+    for number, row in enumerate(rows, start=2):
+        if row["case"] not in every:
+            raise InputError(f"{quality}: line {number}: no case {row['case']!r} in {cases}; correct or remove it")
+        if row["decision"] not in ("keep", "drop"):
+            raise InputError(f"{quality}: line {number}: decision {row['decision']!r}; write keep or drop")
+    dropped = {row["case"] for row in rows if row["decision"] == "drop"}
+    return {name: case for name, case in every.items() if name not in dropped}
 
 
 def slices_first(triple: tuple[Number, Number, Number]) -> tuple[Number, Number, Number]:

@@ -28,11 +28,12 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key.value in seen:
                 where = f"{key.start_mark.name}: line {key.start_mark.line + 1}"
                 raise InputError(f"{where}: key {key.value!r} stands twice; remove one")
-            if isinstance(key.value, str):
-                seen.add(key.value)
+            seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 
@@ -55,7 +56,9 @@ def read(path: str | os.PathLike[str]) -> Config:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; give the configuration file's path") from error
     except yaml.YAMLError as error:
-        raise InputError(f"{path}: this is no YAML; {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: this is no YAML ({' '.join(str(error).split())}); correct it there") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: this is no text in UTF-8 ({error.reason}); save it as UTF-8") from error
     if not isinstance(raw, dict):
         raise InputError(f"{path}: no keys; write `key: value` lines as in config.yaml")
     return raw

@@ -20,6 +20,7 @@ FIRST_WAIT = 2.0  # seconds before the second attempt, doubled before each furth
 TIMEOUTS = (15.0, 60.0)  # seconds to connect, and between two pieces of data
 PIECE = 1 << 16  # bytes written at a time: no more is lost when a connection breaks
 PROGRESS = 10.0  # seconds between two progress lines
+LOOK = "look there with a browser"
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that may be others a moment later
 
 Result = TypeVar("Result")
@@ -48,8 +49,11 @@ def fetch(http: requests.Session, url: str, path: Path, size: int | None = None,
     if not _matches(part, size, checksum):
         found = f"{part.stat().st_size} bytes with SHA-256 {sha256(part)}"
         part.unlink()
-        wanted = f"{'any number of' if size is None else size} bytes with SHA-256 {checksum or 'unknown'}"
-        raise InputError(f"{url}: sent {found}, expected {wanted}; try again, or tell us that the file has changed")
+        known = ((f"{size} bytes", size), (f"SHA-256 {checksum}", checksum))
+        wanted = " and ".join(words for words, value in known if value is not None)
+        raise InputError(
+            f"{url}: sent {found}, expected {wanted}; start again; if it stays so, the source has changed its file"
+        )
     part.replace(path)
 
 
@@ -85,14 +89,17 @@ def _persistently(url: str, attempt: Callable[[], Result]) -> Result:
         try:
             return attempt()
         except requests.TooManyRedirects:
-            raise InputError(f"{url}: the server redirects in a circle; the address may have changed") from None
+            raise InputError(f"{url}: the server redirects in a circle; the address may have changed: {LOOK}") from None
         except requests.RequestException as error:
             failure = _reason(error)
         if number < ATTEMPTS - 1:
             wait = FIRST_WAIT * 2**number
             logging.warning("%s: %s; trying again in %g s", url, failure, wait)
             time.sleep(wait)
-    raise InputError(f"{url}: cannot be reached ({failure}); is there a network, or a proxy to be set?")
+    raise InputError(
+        f"{url}: failed {ATTEMPTS} times ({failure}); check the network (and https_proxy, where there is a proxy), "
+        "then start again: what has arrived is kept"
+    )
 
 
 def _reason(error: requests.RequestException) -> str:
@@ -121,7 +128,7 @@ def _receive(http: requests.Session, url: str, part: Path, size: int | None) -> 
                 stream.write(chunk)
                 if time.monotonic() - told > PROGRESS:
                     told = time.monotonic()
-                    logging.info("%s: %.0f MB", url, stream.tell() / 1e6)
+                    logging.info("%s: %.1f of %s MB", url, stream.tell() / 1e6, f"{size / 1e6:.1f}" if size else "?")
     if size is not None and part.stat().st_size < size:
         raise requests.ConnectionError(f"the connection ended after {part.stat().st_size} of {size} bytes")
 
@@ -132,11 +139,11 @@ def _check(url: str, answer: requests.Response) -> None:
     if status in PASSING:
         raise requests.HTTPError(f"answer {status}")
     if status in (401, 403):
-        raise InputError(f"{url}: the server refuses it (answer {status}); it may need a login now")
+        raise InputError(f"{url}: the server refuses it (answer {status}); it may need a login now: {LOOK}")
     if status in (404, 410):
-        raise InputError(f"{url}: is not there (answer {status}); the address may have changed")
+        raise InputError(f"{url}: is not there (answer {status}); the address may have changed: {LOOK}")
     if status >= 400:
-        raise InputError(f"{url}: answer {status} ({answer.reason}); the server does not understand this request")
+        raise InputError(f"{url}: answer {status} ({answer.reason}); the server refuses this request: {LOOK}")
 
 
 def _matches(path: Path, size: int | None, checksum: str | None) -> bool:

@@ -6,6 +6,7 @@ Format: https://nifti.nimh.nih.gov/nifti-1
 """
 
 import gzip
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 from isal import igzip_lib
+from nibabel.affines import apply_affine, voxel_sizes
 
 from medley.errors import InputError
 from medley.files import whole_file
@@ -23,13 +25,19 @@ HEADER_BYTES = 348
 VOXELS_OFFSET = 352  # of single-file NIfTI-1 without extensions
 GZIP_MAGIC = b"\x1f\x8b"
 AGAIN = "fetch or copy it again"
+CORNERS_APART = 0.1  # voxels that the corners of a mask may lie from its image's: rounding
 
 
 class Volume(NamedTuple):
-    """Voxels in the file's own axis order, and the spacing of these axes in mm."""
+    """Voxels in the file's own axis order, the spacing of these axes in mm, and where they lie.
+
+    ``affine`` (4, 4) takes voxel indices to the scanner's axes, as the header states it; None where
+    it states none.
+    """
 
     voxels: npt.NDArray[Any]
     spacing: tuple[float, float, float]
+    affine: npt.NDArray[np.float64] | None
 
 
 def read(path: str | os.PathLike[str], finite: bool = True) -> Volume:
@@ -45,15 +53,34 @@ def read(path: str | os.PathLike[str], finite: bool = True) -> Volume:
     header = _header(path, content)
     shape = header.get_data_shape()
     if len(shape) != 3:
-        raise InputError(f"{path}: has {len(shape)} axes {shape}; expected a volume of 3")
+        raise InputError(f"{path}: has {len(shape)} axes {shape}; expected rows, columns, slices: one volume a file")
     if 0 in shape:
         raise InputError(f"{path}: the header says shape {shape}, a volume without voxels; {AGAIN}")
     spacing = _spacing(path, header)
     voxels = _scaled(header, _voxels(path, content, header, shape))
     if finite and not np.isfinite(voxels).all():
         bad = int(np.count_nonzero(~np.isfinite(voxels)))
-        raise InputError(f"{path}: {bad} voxels are NaN or infinite; mend the file or leave the case out")
-    return Volume(voxels, spacing)
+        raise InputError(f"{path}: {bad} of {voxels.size} voxels are NaN or infinite; mend the file or remove the case")
+    return Volume(voxels, spacing, _affine(header))
+
+
+def other_grid(mask: Volume, image: Volume) -> str:
+    """Return in words how the grid of ``mask`` differs from that of its ``image``; nothing where it does not.
+
+    Compared are shape, spacing and, where both headers state one, the affine: a mask that was
+    flipped or shifted has the same shape.
+    """
+    if mask.voxels.shape != image.voxels.shape:
+        return f"shape {mask.voxels.shape}, but its image has {image.voxels.shape}"
+    if not np.allclose(mask.spacing, image.spacing, rtol=1e-3):
+        return f"spacing {mask.spacing} mm, but its image has {image.spacing} mm"
+    if mask.affine is None or image.affine is None:
+        return ""
+    corners = list(itertools.product(*((0, size - 1) for size in mask.voxels.shape)))
+    apart = np.abs(apply_affine(mask.affine, corners) - apply_affine(image.affine, corners)).max()
+    if apart > CORNERS_APART * voxel_sizes(image.affine).min():
+        return f"by the affines it lies up to {apart:.3g} mm from its image: it is flipped, turned or shifted"
+    return ""
 
 
 def write(
@@ -121,13 +148,14 @@ def _header(path: str | os.PathLike[str], content: bytes) -> Any:
     # Unchecked: nibabel's checks silently mend a negative or zero spacing.
     header = nibabel.Nifti1Header(content[:HEADER_BYTES], check=False)
     if header["sizeof_hdr"] != HEADER_BYTES or header["magic"].item() != b"n+1":
-        raise InputError(f"{path}: is no NIfTI-1 file with header and voxels in one (magic {header['magic'].item()!r})")
+        magic = header["magic"].item()
+        raise InputError(f"{path}: is no NIfTI-1 file with header and voxels in one (magic {magic!r}); save it as one")
     try:
         dtype = header.get_data_dtype()
     except KeyError as code:
         raise InputError(f"{path}: voxels of an unknown type (code {code}); {AGAIN}") from None
     if dtype.kind not in "iuf":
-        raise InputError(f"{path}: voxels of type {dtype} are not grey values")
+        raise InputError(f"{path}: voxels of type {dtype} are not grey values; save it as numbers, one a voxel")
     return header
 
 
@@ -135,8 +163,19 @@ def _spacing(path: str | os.PathLike[str], header: Any) -> tuple[float, float, f
     """Return pixdim of the three axes as the shortest decimals that the float32 values round to."""
     rows, columns, slices = (float(str(size)) for size in header["pixdim"][1:4])
     if not all(np.isfinite(size) and size > 0 for size in (rows, columns, slices)):
-        raise InputError(f"{path}: spacing (pixdim) {rows:g} x {columns:g} x {slices:g} mm is not positive; mend it")
+        found = f"{rows:g} x {columns:g} x {slices:g} mm"
+        raise InputError(f"{path}: spacing (pixdim) {found}; every axis needs one above 0: mend the header")
     return rows, columns, slices
+
+
+def _affine(header: Any) -> npt.NDArray[np.float64] | None:
+    """Return the affine of sform or else qform; None where neither is set, or is none."""
+    affine, _ = header.get_sform(coded=True)
+    try:
+        affine = header.get_qform(coded=True)[0] if affine is None else affine
+    except ValueError:  # no quaternion
+        return None
+    return affine if affine is not None and np.isfinite(affine).all() else None
 
 
 def _voxels(path: str | os.PathLike[str], content: bytes, header: Any, shape: tuple[int, ...]) -> npt.NDArray[Any]:

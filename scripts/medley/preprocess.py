@@ -111,7 +111,10 @@ def preprocess(image: Floats, mask: Mask, grid: Geometry, intensity: Any) -> tup
     """
     for what, shape in (("image", image.shape[1:]), ("mask", mask.shape)):
         if shape != grid.native:
-            raise InputError(f"{what} has {shape} (slices, rows, columns), the table of cases says {grid.native}")
+            raise InputError(
+                f"the {what} has {shape} slices, rows, columns, the table of cases says {grid.native}: the file has "
+                "changed; list the cases again (snakemake -c1 all -R index_cases)"
+            )
     return grid.apply_image(scale_intensity(image, intensity)), grid.apply_mask(mask)
 
 

@@ -7,6 +7,7 @@ unreadable         drop      a file cannot be decoded or holds NaN or infinite v
 constant_image     drop      one grey value everywhere: nothing to see
 empty_mask         drop      no label anywhere: nothing to learn, and no metric is defined
 missing_labels     keep      a structure that other cases have is not drawn: apex, or omission
+one_slice          keep      a single slice where other cases have more: the file may be cut off
 extreme_spacing    keep      an axis 3 times coarser or finer than usual: the header may be wrong
 mask_at_border     keep      the mask reaches the image's border: the structure may be cut off
 empty_slices       keep      slices beyond the structure, or ones that nobody has drawn
@@ -20,6 +21,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +37,13 @@ SPACING_FACTOR = 3.0  # times or a fraction of the dataset's median
 COLUMNS = ("case", "rule", "value", "decision", "reason")
 
 
+class _Usual(NamedTuple):
+    """Medians over the dataset: spacing in mm (rows, columns, slices) and number of slices."""
+
+    spacing: Sequence[float]
+    slices: float
+
+
 @dataclasses.dataclass(frozen=True)
 class Finding:
     """A rule that fired for a case; ``decision`` is keep or drop."""
@@ -48,7 +57,10 @@ class Finding:
 
 def inspect(cases: Mapping[str, Case], reader: ModuleType) -> list[Finding]:
     """Return the findings of all cases, sorted by case and rule. Reads every image and mask."""
-    usual = [float(size) for size in np.median([case.spacing for case in cases.values()], axis=0)]
+    usual = _Usual(
+        spacing=[float(size) for size in np.median([case.spacing for case in cases.values()], axis=0)],
+        slices=float(np.median([case.shape[2] for case in cases.values()])),
+    )
     findings = [Finding(case.case, *finding) for case in cases.values() for finding in _findings(case, reader, usual)]
     return sorted(findings, key=lambda finding: (finding.case, finding.rule))
 
@@ -73,7 +85,7 @@ def empty_slices(mask: Mask) -> npt.NDArray[np.int64]:
     return np.flatnonzero(~mask.any(axis=(1, 2)))
 
 
-def _findings(case: Case, reader: ModuleType, usual: Sequence[float]) -> Iterator[tuple[str, str, str, str]]:
+def _findings(case: Case, reader: ModuleType, usual: _Usual) -> Iterator[tuple[str, str, str, str]]:
     """Yield (rule, value, decision, reason) for each rule that fires."""
     try:
         image = reader.read_image(case)
@@ -83,7 +95,9 @@ def _findings(case: Case, reader: ModuleType, usual: Sequence[float]) -> Iterato
         return
     if image.min() == image.max():
         yield "constant_image", f"{image.min():.9g}", "drop", "every voxel has the same grey value"
-    yield from _of_spacing(case, usual)
+    if case.shape[2] == 1 < usual.slices:
+        yield "one_slice", "1", "keep", f"the dataset's median is {usual.slices:g} slices; is the file whole?"
+    yield from _of_spacing(case, usual.spacing)
     if mask is not None:
         yield from _of_mask(mask, reader.LABELS)
 

@@ -86,7 +86,8 @@ def _is_testing(patient: str, cases: Sequence[Case]) -> bool:
     """Return whether a patient's cases are the source's testing cases."""
     official = {case.part for case in cases}
     if OFFICIAL_TEST in official and len(official) > 1:
-        raise InputError(f"patient {patient} has {OFFICIAL_TEST} cases and others; drop the ones or the others")
+        what = f"patient {patient} has {OFFICIAL_TEST} cases and others in cases.csv"
+        raise InputError(f"{what}; write a row with drop in quality.csv for the ones or the others")
     return OFFICIAL_TEST in official
 
 
@@ -128,7 +129,7 @@ def _deal(strata: Sequence[Sequence[str]], shares: Sequence[float]) -> dict[str,
     empty = set(range(len(shares))) - set(dealt.values())
     if empty:
         count = f"{len(dealt)} patients are too few for {len(shares)} parts or folds"
-        raise InputError(f"{count}; give more patients or fewer folds")
+        raise InputError(f"{count}; give more patients or, in config.yaml, fewer folds or larger shares")
     return dealt
 
 

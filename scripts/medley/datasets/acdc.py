@@ -82,17 +82,29 @@ def _patients(folder: Path) -> list[tuple[Path, str]]:
     for path in _patient_folders(folder):
         number = int(path.name.removeprefix("patient"))
         found.append((path, "training" if number <= LAST_TRAINING_PATIENT else "testing"))
+    places: dict[str, Path] = {}
+    for path, _ in found:
+        if path.name in places:
+            raise InputError(f"{path}: this patient also lies in {places[path.name].parent}; remove one of the two")
+        places[path.name] = path
     return found
 
 
 def _patient_folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("patient*") if PATIENT.fullmatch(path.name) and path.is_dir())
+    """Return the patients' folders in ``folder``. A misspelt one is an error: its patient would be lost."""
+    paths = sorted(path for path in folder.glob("[Pp]atient*") if path.is_dir())
+    for path in paths:
+        if not PATIENT.fullmatch(path.name):
+            raise InputError(f"{path}: is not called patientXXX (three digits); rename it or move it elsewhere")
+    return paths
 
 
 def _patient_cases(folder: Path, part: str) -> list[Case]:
     """Return a patient's two cases."""
     info = _info(folder / "Info.cfg")
-    return [_case(folder, part, phase, info) for phase in PHASES]
+    cases = [_case(folder, part, phase, info) for phase in PHASES]
+    _refuse_other_masks(folder, cases)
+    return cases
 
 
 def _info(path: Path) -> dict[str, str]:
@@ -103,17 +115,34 @@ def _info(path: Path) -> dict[str, str]:
         raise InputError(
             f"{path}: no such file; it names the ED and ES frames and the group; add it, or remove {path.parent}"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
-    entries = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no text in UTF-8; save it as such, or put the patient's own there") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); make it readable") from None
+    entries: dict[str, str] = {}
+    for line in text.splitlines():
+        key, _, value = (part.strip() for part in line.partition(":"))
+        if key in (*PHASES, "Group") and entries.get(key, value) != value:
+            raise InputError(f"{path}: {key} is both {entries[key]} and {value}; remove the wrong line")
+        entries[key] = value
     for phase in PHASES:
         if not entries.get(phase, "").isdecimal():
-            raise InputError(f"{path}: needs a line '{phase}: number of the frame', has {entries.get(phase)!r}")
-    if entries["ED"] == entries["ES"]:
+            found = f"says '{phase}: {entries[phase]}'" if phase in entries else f"has no line {phase}"
+            raise InputError(f"{path}: {found}; write '{phase}: ' and the number of the frame")
+    if int(entries["ED"]) == int(entries["ES"]):
         raise InputError(f"{path}: ED and ES are the same frame, {entries['ED']}; correct one of them")
     if entries.get("Group") not in GROUPS:
-        raise InputError(f"{path}: Group is {entries.get('Group')!r}; expected one of {', '.join(GROUPS)}")
+        found = f"says 'Group: {entries['Group']}'" if "Group" in entries else "has no line Group"
+        raise InputError(f"{path}: {found}; write one of {', '.join(GROUPS)}")
     return entries
+
+
+def _refuse_other_masks(folder: Path, cases: list[Case]) -> None:
+    """Raise InputError for the mask of a frame that is neither ED nor ES: it would be lost."""
+    for path in sorted(folder.glob("*_gt.nii*")):
+        if str(path) not in [case.mask for case in cases]:
+            what = f"{path}: its frame is neither the ED nor the ES of {folder / 'Info.cfg'}"
+            raise InputError(f"{what}; correct that file, or move the mask elsewhere")
 
 
 def _case(folder: Path, part: str, phase: str, info: dict[str, str]) -> Case:
@@ -126,14 +155,11 @@ def _case(folder: Path, part: str, phase: str, info: dict[str, str]) -> Case:
             "add the frame or correct that line"
         )
     if not mask_path.is_file():
-        raise InputError(f"{mask_path}: no such file; every frame needs its mask; add it, or remove {folder}")
+        raise InputError(f"{mask_path}: no such file, but the frame needs its mask; add it, or remove {folder}")
     image = nifti.read(image_path, finite=False)  # NaN voxels are judged by the inspection
     mask = nifti.read(mask_path)
-    mend = f"put the mask of {image_path.name} there, or remove {folder}"
-    if mask.voxels.shape != image.voxels.shape:
-        raise InputError(f"{mask_path}: shape {mask.voxels.shape}, but its image has {image.voxels.shape}; {mend}")
-    if not np.allclose(mask.spacing, image.spacing, rtol=1e-3):
-        raise InputError(f"{mask_path}: spacing {mask.spacing} mm, but its image has {image.spacing} mm; {mend}")
+    if difference := nifti.other_grid(mask, image):
+        raise InputError(f"{mask_path}: {difference}; put the mask of {image_path.name} there, or remove {folder}")
     rows, columns, slices = image.voxels.shape
     return Case(
         case=name,
@@ -151,9 +177,10 @@ def _case(folder: Path, part: str, phase: str, info: dict[str, str]) -> Case:
 
 def _labels_present(path: Path, mask: npt.NDArray[Any]) -> tuple[str, ...]:
     """Return the labels that stand in ``mask``, having checked that nothing else does."""
-    values = [float(value) for value in np.unique(mask)]
+    present = [float(value) for value in np.unique(mask)]
     known = {0, *(value for label in LABELS.values() for value in label)}
-    unknown = [f"{value:g}" for value in values if value not in known]
+    unknown = [f"{value:g}" for value in present if value not in known]
     if unknown:
-        raise InputError(f"{path}: values {', '.join(unknown[:5])} are no labels; expected {sorted(known)}")
-    return tuple(label for label, meant in LABELS.items() if set(meant) & set(values))
+        values = ", ".join(unknown[:5])
+        raise InputError(f"{path}: values {values} are no labels of ACDC, which are {sorted(known)}; correct the mask")
+    return tuple(label for label, meant in LABELS.items() if set(meant) & set(present))
