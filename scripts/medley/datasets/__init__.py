@@ -11,9 +11,11 @@ A reader module ``medley.datasets.{name}`` has
   archives are unpacked by ``medley.archive``.
 
 Where the last two are more than a few lines they have modules of their own, ``{name}_phantom`` and
-``{name}_download``. With ``download`` stand ``SERVER``, the source's address (missing for one behind a login), and
-``BY_HAND``, what a person does where it cannot be reached: ``make doctor`` reads both. The reader finds these by name instead of importing them: what was read does
+``{name}_download``. The reader finds these by name instead of importing them: what was read does
 not change when they do, and nothing is trained again (design: re-run what changed).
+
+Beside ``download`` stand ``SERVER``, the source's address (missing for one behind a login), and ``BY_HAND``,
+what a person does where it cannot be reached: ``make doctor`` reads both.
 """
 
 import importlib
