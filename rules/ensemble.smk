@@ -18,6 +18,7 @@ rule build_ensemble:
         "<benchmarks>/build_ensemble/{study}/{dataset}/{split}/{ensemble}/seed-{seed}.tsv"
     conda:
         "../envs/medley.yaml"
+    threads: 2  # inflating members while one is summed
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage
 
 from medley.metrics import NAMES, case_metrics, surface
 
@@ -109,6 +110,37 @@ def test_equals_brute_force(few, pair, spacing):
     assert {name: measured[name] for name in expected} == pytest.approx(expected, rel=1e-6)
 
 
+def blob(seed, shape):
+    """A smooth random mask that reaches the image's edge."""
+    grey = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(shape), (1, 3, 3))
+    return grey > 0
+
+
+def by_scipy(truth, prediction, spacing):
+    """Border voxels by erosion, distances by an exact distance transform of the whole image."""
+    borders = [mask & ~ndimage.binary_erosion(mask) for mask in (truth, prediction)]
+    away = [ndimage.distance_transform_edt(~border, sampling=spacing) for border in borders]
+    there, back = away[1][borders[0]], away[0][borders[1]]
+    pooled = np.concatenate([there, back])
+    return {
+        "hd": pooled.max(),
+        "hd95": max(np.percentile(there, 95), np.percentile(back, 95)),
+        "assd": pooled.mean(),
+        "nsd": np.mean(pooled <= TOLERANCE + 1e-6),
+    }
+
+
+@FEWS
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), spacing=spacings)
+def test_equals_distance_transforms_on_blobs_that_touch_the_edge(few, seed, spacing):
+    pair = [blob([seed, number], (8, 40, 36)) for number in range(2)]
+    with mock.patch.object(surface, "FEW", few):
+        measured = case_metrics(*pair, spacing, TOLERANCE)
+    expected = by_scipy(*pair, spacing)
+    assert {name: measured[name] for name in expected} == pytest.approx(expected, rel=1e-6)
+
+
 def balls(shift):
     """Two balls of radius 8 voxels in 40×64×64, ``shift`` voxels apart, the first at the image's edge."""
     z, y, x = np.ogrid[:40, :64, :64]
@@ -161,6 +193,19 @@ def test_both_empty_is_not_a_number():
     measured = case_metrics(empty, empty, (1, 1, 1), TOLERANCE)
     assert tuple(measured) == NAMES
     assert all(math.isnan(value) for value in measured.values())
+
+
+@settings(max_examples=40, deadline=None)
+@given(pair=pairs(slices=(2, 5)), spacing=spacings, missed=st.booleans())
+def test_one_empty_is_as_far_as_the_image_reaches(pair, spacing, missed):
+    mask = pair[0]
+    masks = (mask, np.zeros_like(mask)) if missed else (np.zeros_like(mask), mask)
+    measured = case_metrics(*masks, spacing, TOLERANCE)
+    diagonal = np.linalg.norm(np.multiply(mask.shape, spacing))
+    millilitres = mask.sum() * np.prod(spacing) / 1000
+    assert [measured[name] for name in DISTANCES] == pytest.approx([diagonal] * 3)
+    assert [measured[name] for name in ("dice", "iou", "nsd")] == [0, 0, 0]
+    assert measured["volume_difference"] == pytest.approx(-millilitres if missed else millilitres)
 
 
 @pytest.mark.parametrize("empty", ["truth", "prediction"])
@@ -237,7 +282,7 @@ def test_neighbours_are_complete_up_to_the_last_distance():
     expected = {
         offset: math.hypot(*np.multiply(offset, spacing))
         for offset in itertools.product(reach, repeat=3)
-        if 0 < math.hypot(*np.multiply(offset, spacing)) <= last + 1e-9
+        if math.hypot(*np.multiply(offset, spacing)) <= last + 1e-9
     }
     assert found == pytest.approx(expected)
     assert max(abs(step) for offset in found for step in offset) <= surface.REACH

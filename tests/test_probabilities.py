@@ -190,6 +190,19 @@ def test_dice_of_an_ensemble_is_unchanged_by_the_encoding(tmp_path):
     assert size < sum(values.nbytes for values in members) / 10
 
 
+def test_only_what_deflating_halves_is_deflated(tmp_path):
+    """Decisions are alike in whole regions; the low bytes of random levels cannot be made smaller."""
+    values = np.zeros((4, 1, 64, 64), dtype=np.float32)
+    values[0, :, :, :32] = 1
+    values[:, :, :, 32:] = softmax(1, sharpness=1, shape=(1, 64, 32))
+    probabilities.write_case(tmp_path, "a", values)
+    header = json.loads((tmp_path / "a.probabilities").read_bytes().split(b"\n")[0].partition(b" ")[2])
+    stored, sizes = header["bytes"], header["sizes"]
+    assert sizes == [64 * 64, 3 * 64 * 32, 3 * 64 * 32]
+    assert stored[0] < sizes[0] / 2 and stored[2] == sizes[2]
+    assert np.abs(probabilities.read_case(tmp_path, "a") - values).max() < 2 / TOP
+
+
 def test_background_outside_a_window_costs_nothing(tmp_path):
     small = softmax(0, shape=(2, 16, 16))
     padded = np.zeros((4, 2, 160, 160), dtype=np.float32)

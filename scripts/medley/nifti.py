@@ -24,6 +24,7 @@ from medley.files import whole_file
 HEADER_BYTES = 348
 VOXELS_OFFSET = 352  # of single-file NIfTI-1 without extensions
 GZIP_MAGIC = b"\x1f\x8b"
+MOST_DEFLATED = 1032  # times that deflate can make data smaller
 AGAIN = "fetch or copy it again"
 CORNERS_APART = 0.1  # voxels that the corners of a mask may lie from its image's: rounding
 
@@ -127,10 +128,14 @@ def _content(path: Path) -> bytes:
 def _decompressed(path: Path, content: bytes) -> bytes:
     """Return what the gzip members in ``content`` hold, one after the other."""
     members = []
+    # The size of the last member, as a rule the only one, ends the file: a buffer that need not grow halves the time.
+    size = min(int.from_bytes(content[-4:], "little"), MOST_DEFLATED * len(content))
     while content.startswith(GZIP_MAGIC):
         member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
         try:
-            members.append(member.decompress(content))
+            members.append(member.decompress(content, max(size, 1)))
+            if not member.eof:
+                members.append(member.decompress(b""))
         except igzip_lib.IsalError as error:  # type: ignore[misc]  # isal's stub declares an instance
             raise InputError(f"{path}: the compressed data are damaged ({error}); {AGAIN}") from None
         if not member.eof:

@@ -3,10 +3,12 @@
 Each ``bench_{name}.py`` has ``run() -> list[dict]`` with name, ours, theirs (seconds unless the name says
 otherwise), ratio (theirs / ours: larger is better, unless the row says ``less_is_better``), goal (of the ratio),
 peak_memory_mb (ours) and note. None stands for what was not measured or has no goal.
-Each runs in a process of its own. The exit status is 0 whatever was measured: a busy machine breaks no build.
+Each runs in a process of its own, with one thread unless it asks for more, as Snakemake's jobs do. The exit
+status is 0 whatever was measured: a busy machine breaks no build.
 """
 
 import importlib
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -38,7 +40,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _missed(row: dict[str, Any]) -> bool:
-    if row["goal"] is None:
+    if row["goal"] is None or row["ratio"] is None:
         return False
     return bool(row["ratio"] > row["goal"] if row.get("less_is_better") else row["ratio"] < row["goal"])
 
@@ -55,6 +57,7 @@ def main(only: Sequence[str]) -> None:
     for name in sorted(set(only) - set(found)):
         print(f"no benchmark {name!r}; there are {', '.join(found)}", file=sys.stderr)
     rows, failures = [], []
+    os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as executor:
         for name in [name for name in found if not only or name in only]:
             start = time.perf_counter()

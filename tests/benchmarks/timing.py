@@ -27,14 +27,19 @@ def peak_megabytes(function: Callable[[], Any]) -> float:
 
 
 def compare(
-    name: str, ours: Callable[[], Any], theirs: Callable[[], Any], goal: float | None, note: str = "", scale: int = 1
+    name: str,
+    ours: Callable[[], Any],
+    theirs: Callable[[], Any],
+    goal: float | None,
+    note: str = "",
+    stands_for: tuple[float, float] = (1, 1),
 ) -> dict[str, Any]:
     """Time both functions in PAIRS interleaved pairs; the ratio is the median of theirs over ours.
 
-    A slow peer does a stated sample of our work: its seconds count ``scale`` times.
+    Where a pass is a stated sample of the work, ours or theirs, its seconds count ``stands_for`` times.
     """
     ours(), theirs()  # warm up
-    pairs = [(seconds(ours), scale * seconds(theirs)) for _ in range(PAIRS)]
+    pairs = [(stands_for[0] * seconds(ours), stands_for[1] * seconds(theirs)) for _ in range(PAIRS)]
     return {
         "name": name,
         "ours": statistics.median(own for own, _ in pairs),

@@ -63,12 +63,10 @@ def surface_distances(truth: Mask, prediction: Mask, spacing: Sequence[float]) -
 
     In no particular order, and float32 as in MONAI: one that equals the tolerance but for rounding is within it.
     """
-    padded = [np.pad(mask, REACH) for mask in (truth, prediction)]
-    of_truth, of_prediction = (_border(mask) for mask in padded)
-    shared = np.zeros(np.count_nonzero(of_truth & of_prediction), dtype=np.float32)
-    there = _nearest(of_truth & ~of_prediction, of_prediction, tuple(spacing))
-    back = _nearest(of_prediction & ~of_truth, of_truth, tuple(spacing))
-    return np.concatenate([shared, there]), np.concatenate([shared, back])
+    of_truth, of_prediction = (_border(np.pad(mask, REACH)) for mask in (truth, prediction))
+    there = _nearest(of_truth, of_prediction, tuple(spacing))
+    back = _nearest(of_prediction, of_truth, tuple(spacing))
+    return there, back
 
 
 def _border(mask: Mask) -> Mask:
@@ -88,7 +86,7 @@ def _border(mask: Mask) -> Mask:
 def _nearest(queries: Mask, border: Mask, spacing: tuple[float, ...]) -> Distances:
     """Return each query's distance to the nearest voxel of ``border``, in mm, in no particular order.
 
-    No query lies on the border or within REACH voxels of the arrays' edge.
+    No query lies within REACH voxels of the arrays' edge.
     """
     flat, left = border.reshape(-1), np.flatnonzero(queries)
     found = []
@@ -105,21 +103,19 @@ def _nearest(queries: Mask, border: Mask, spacing: tuple[float, ...]) -> Distanc
         points = _points(np.flatnonzero(flat), border.shape, spacing)
         tree = cKDTree(points, leafsize=32, compact_nodes=False, balanced_tree=False)
         found.append(np.asarray(tree.query(_points(left, border.shape, spacing))[0], dtype=np.float32))
-    return np.concatenate(found) if found else np.zeros(0, dtype=np.float32)
+    return np.concatenate(found)
 
 
 @functools.lru_cache
 def _neighbours(spacing: tuple[float, ...]) -> list[tuple[float, Places]]:
-    """Return (distance in mm, offsets in voxels (neighbours, axes)), ascending.
+    """Return (distance in mm, offsets in voxels (neighbours, axes)), ascending from the place itself.
 
     They end where a neighbour may lie farther than REACH voxels along an axis.
     """
     offsets = np.indices((2 * REACH + 1,) * len(spacing)).reshape(len(spacing), -1).T - REACH
     distances = np.sqrt(((offsets * np.array(spacing)) ** 2).sum(axis=1))
     inside = (REACH + 1) * min(spacing)
-    return [
-        (float(distance), offsets[distances == distance]) for distance in np.unique(distances) if 0 < distance < inside
-    ]
+    return [(float(distance), offsets[distances == distance]) for distance in np.unique(distances) if distance < inside]
 
 
 def _points(places: Places, shape: tuple[int, ...], spacing: tuple[float, ...]) -> npt.NDArray[np.float64]:
