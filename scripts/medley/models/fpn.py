@@ -7,7 +7,8 @@ from torch import nn
 
 from medley.models.encoders import encoder_arguments, first_channels, narrow, with_image_channels
 
-GROUPS = 32  # of the group normalisation in the decoder
+GROUPS = 32  # of the group normalisation in the library's decoder: its channels are a multiple of them
+CHANNELS_PER_GROUP = 4  # at width 1
 
 
 def build(member: dict[str, Any], channels: int, classes: int, weights: str | None) -> nn.Module:
@@ -19,4 +20,16 @@ def build(member: dict[str, Any], channels: int, classes: int, weights: str | No
         in_channels=first_channels(channels, weights),
         classes=classes,
     )
+    _keep_group_size(network.decoder)
     return with_image_channels(network, channels, weights)
+
+
+def _keep_group_size(decoder: nn.Module) -> None:
+    """Give a narrowed decoder fewer groups instead of smaller ones.
+
+    A group of one channel is instance normalisation: no channel can then be low all over an image, and
+    the Dice loss gets stuck with a class that covers part of the background.
+    """
+    for module in decoder.modules():
+        if isinstance(module, nn.GroupNorm):
+            module.num_groups = module.num_channels // CHANNELS_PER_GROUP
