@@ -19,7 +19,7 @@ endef
 PIP = $(BIN)/pip install --quiet --no-input --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help env doctor lock demo report test unit lint bench clean-demo
+.PHONY: help env doctor status lock demo report test unit test-slurm test-faults lint bench clean-demo
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F '|' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -55,6 +55,9 @@ doctor:  ## say what this machine has and what is missing for a run [PRESET=demo
 	@$(CHECK_PYTHON)
 	@$(PYTHON) scripts/doctor.py $(PRESET)
 
+status: env  ## say how far the trainings are [PRESET=demo]
+	@$(BIN)/python scripts/status.py $(PRESET)
+
 lock: env  ## pin envs/requirements.in anew
 	$(BIN)/uv pip compile --no-config --universal --generate-hashes --python-version 3.11 --fork-strategy fewest \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet \
@@ -76,6 +79,12 @@ test: lint  ## check the code and run all tests
 
 unit: env  ## run the fast tests alone
 	$(BIN)/pytest -m "not slow"
+
+test-slurm: env  ## run the tests on a SLURM cluster that they start here (root, Debian)
+	$(BIN)/pytest tests/slurm
+
+test-faults: env  ## kill jobs and the main process 160 times, run them again and compare [SEED=1]
+	FAULT_COUNT=20 FAULT_SEED=$(SEED) $(BIN)/pytest -v tests/test_faults.py
 
 lint: env  ## check style, types and the workflow's form
 	$(BIN)/ruff check .

@@ -169,6 +169,7 @@ def trainings(split="folds", folds=2):
                 "parameters": 22_000_000 + place,
                 "train_seconds": 300.0 + 80 * place,
                 "validation_seconds": 20.0,
+                "queue_seconds": 30.0,
                 "images_per_second": 30.0,
                 "peak_memory_mb": 2100.5 + fold,
                 "peak_gpu_memory_mb": 0.0,
@@ -179,7 +180,13 @@ def trainings(split="folds", folds=2):
                 "member": {"loss": "dice"},
                 "best_epoch": int(checked.argmin()) + 1,
             }
-            predictions[training] = {"images": 100, "seconds": 4.0 + fold, "peak_memory_mb": 900.0}
+            predictions[training] = {
+                "images": 100,
+                "seconds": 4.0 + fold,
+                "queue_seconds": 6.0,
+                "peak_memory_mb": 900.0,
+                "device": "cpu",
+            }
     return runs, predictions, histories
 
 

@@ -380,6 +380,17 @@ def test_cost_sums_folds_averages_seeds_and_takes_the_largest_memory():
     assert (row["trainings"], row["folds"], row["seeds"], row["attempts"]) == (4, 2, 2, 4)
 
 
+def test_cost_counts_gpu_hours_and_waiting():
+    runs, predictions, _ = made_up.trainings(folds=2)
+    first = min(runs)  # fold 0 of the first member ran on a GPU, its prediction did not
+    runs[first] = runs[first] | {"device": "NVIDIA H100", "train_seconds": 7000.0, "validation_seconds": 200.0}
+    frame = cost.numbers(runs, predictions, made_up.ALL_MEMBERS, made_up.study())
+    row = row_of(frame, member=first.member)
+    assert row["gpu_hours"] == pytest.approx(2.0)
+    assert row["queue_seconds"] == 30 + 30 + 6 + 6
+    assert row_of(frame, member=max(runs).member)["gpu_hours"] == 0
+
+
 def test_a_table_in_which_all_run_prints_no_missing_text():
     runs, predictions, _ = made_up.trainings()
     metrics, batches = made_up.accuracies()

@@ -1,6 +1,5 @@
 """Prediction of cases by a trained member: class probabilities on the native grid."""
 
-import resource
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import torch
 from safetensors.torch import load_file
 
-from medley import models, preprocess, store
+from medley import models, preprocess, process, store
 
 Floats = npt.NDArray[np.float32]
 
@@ -56,7 +55,8 @@ class Predictor:
             "images": self.images,
             "seconds": self.seconds,
             "images_per_second": self.images / self.seconds if self.seconds else None,
-            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "queue_seconds": process.slurm_wait_seconds() or 0.0,
+            "peak_memory_mb": process.peak_memory_mb(),
             "peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20 if gpu else None,
             "device": torch.cuda.get_device_name() if gpu else "cpu",
         }

@@ -8,7 +8,6 @@ the training depends on: a torn file is passed over, a state of another training
 import hashlib
 import json
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,16 @@ def fingerprint(parts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def save(folder: Path, mark: str, epoch: int, state: dict[str, Any]) -> None:
-    """Write the state after ``epoch`` under the fingerprint ``mark``, then remove all but the last two."""
+def save(folder: Path, mark: str, epoch: int, state: dict[str, Any], progress: dict[str, Any]) -> None:
+    """Write the state after ``epoch`` under the fingerprint ``mark``, then remove all but the last two.
+
+    ``progress`` stands in the state's label, where ``medley.status`` reads it without torch.
+    """
     file = folder / f"epoch-{epoch:05d}.pt"
     with whole_file(file) as part:
         torch.save(state, part)
         digest = sha256(part)
-    write_json(file.with_suffix(".json"), {"fingerprint": mark, "sha256": digest})
+    write_json(file.with_suffix(".json"), {"fingerprint": mark, "sha256": digest, **progress})
     keep(folder, KEPT)
 
 
@@ -42,7 +44,7 @@ def keep(folder: Path, count: int) -> None:
 
 
 def load(folder: Path, mark: str) -> dict[str, Any] | None:
-    """Return the newest whole state with the fingerprint ``mark``; without one, empty the folder and return None.
+    """Return the newest whole state with the fingerprint ``mark``; without one, remove all states and return None.
 
     Only tensors and plain values are read back (``weights_only``): no code from a file runs.
     """
@@ -59,5 +61,6 @@ def load(folder: Path, mark: str) -> dict[str, Any] | None:
             break
         state: dict[str, Any] = torch.load(file, weights_only=True, map_location="cpu")
         return state
-    shutil.rmtree(folder, ignore_errors=True)
+    for old in folder.glob("epoch-*"):
+        old.unlink()
     return None

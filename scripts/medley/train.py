@@ -1,8 +1,8 @@
 """Training of one member on one fold with one seed: a plain PyTorch loop that can be killed and goes on."""
 
+import contextlib
 import dataclasses
 import logging
-import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
-from medley import losses, models, optimisers, precision, samples, schedules, state
+from medley import lock, losses, models, optimisers, precision, process, samples, schedules, state
 from medley.errors import InputError
 from medley.files import whole_file, write_json
 from medley.labels import Values
 
 PROGRESS_SECONDS = 20
+# What a failed allocation says: torch on the processor, CUDA itself, its libraries.
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 HISTORY = ("epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
 
 
@@ -36,7 +38,8 @@ def train(task: Task, training: samples.Slices, validation: samples.Slices, mark
     """Train and write ``model.safetensors``, ``history.csv`` and ``run.json`` into ``folder``.
 
     ``mark`` is the fingerprint of everything that the result depends on; a state in ``folder/state``
-    that bears it is gone on from. The same task and data give the same weights: to the bit on a
+    that bears it is gone on from. Of two jobs that train into one folder, the second waits for the first,
+    then finishes from its state. The same task and data give the same weights: to the bit on a
     processor of one kind, whether the run was interrupted or not.
 
     Raises InputError when a part of the split is empty or the loss is not finite.
@@ -44,11 +47,20 @@ def train(task: Task, training: samples.Slices, validation: samples.Slices, mark
     for part, held in (("train", training), ("validation", validation)):
         if not held:
             raise InputError(f"split: no case in part {part!r}; give it more cases or another split")
-    run = Run(task, training, validation, mark, folder)
-    while run.epoch < task.member["epochs"]:
-        run.one_epoch()
-        run.save()
-    run.finish()
+    while True:
+        try:
+            with lock.held(folder / "state") as owned:
+                run = Run(task, training, validation, mark, folder)
+                while run.epoch < task.member["epochs"]:
+                    run.one_epoch()
+                    owned.check()
+                    run.save()
+                owned.check()
+                run.finish()
+                return
+        except lock.LostError as lost:
+            # To fail here would let Snakemake remove the outputs, which may be the other job's by now.
+            logging.warning("%s; nothing more is written until that one is done", lost)
 
 
 class Run:
@@ -71,7 +83,11 @@ class Run:
         self.scaler = self.precision.scaler()
         self.history: list[dict[str, float]] = []
         self.kept: dict[str, torch.Tensor] = {}
-        self.cost = {"attempts": 1, "train_seconds": 0.0, "validation_seconds": 0.0, "peak_gpu_memory_mb": 0.0}
+        self.cost = {
+            "attempts": 1,
+            "queue_seconds": process.slurm_wait_seconds() or 0.0,
+            **dict.fromkeys(("train_seconds", "validation_seconds", "peak_gpu_memory_mb"), 0.0),
+        }
         self.peak_memory_before = 0.0
         self._restore(state.load(folder / "state", mark))
 
@@ -91,9 +107,10 @@ class Run:
         """Train on every slice once, judge the validation slices, and note the epoch."""
         started = time.monotonic()
         learning_rate = float(self.schedule.get_last_lr()[0])
-        train_loss = self._train()
-        trained = time.monotonic()
-        validation_loss = self._validate()
+        with self._enough_memory():
+            train_loss = self._train()
+            trained = time.monotonic()
+            validation_loss = self._validate()
         ended = time.monotonic()
         self.schedule.step()
         self.cost["train_seconds"] += trained - started
@@ -145,9 +162,28 @@ class Run:
             return value
         cases = ", ".join(sorted({source.case_of(sample) for sample in batch}))
         raise InputError(
-            f"the loss became {value} in epoch {self.epoch + 1} on a batch of {cases}: look at these images, "
-            f"or lower `lr` ({self.task.member['lr']}); the state of epoch {self.epoch} is kept"
+            f"the loss became {value} in epoch {self.epoch + 1} on a batch of {cases}: look at these images in "
+            f"quality.csv and quality.png, or lower `lr` ({self.task.member['lr']}) in config.yaml; {self._kept()}"
         )
+
+    @contextlib.contextmanager
+    def _enough_memory(self) -> Iterator[None]:
+        """Turn an allocation that fails, on GPU or processor, into an InputError that says which keys to lower."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not any(words in str(error) for words in OUT_OF_MEMORY):
+                raise
+            logging.info("%s", error)
+            batch, recipe = self.task.member["batch"], self.task.member["recipe"]
+            raise InputError(
+                f"memory ran out in epoch {self.epoch + 1} on {self.precision.device}: in config.yaml lower the "
+                f"member's `batch` ({batch}), or rows and columns of `shape` in recipe {recipe}; {self._kept()}"
+            ) from None
+
+    def _kept(self) -> str:
+        """Return in words which state there is to go on from."""
+        return f"epoch {self.epoch} is kept in {self.folder / 'state'}" if self.epoch else "no epoch was finished"
 
     def _forward(self, source: samples.Slices, batch: list[int]) -> torch.Tensor:
         """Return the loss of a batch: the network in the machine's precision, the loss in float32."""
@@ -170,7 +206,8 @@ class Run:
                 "random": torch.get_rng_state(),
                 "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             }
-        state.save(self.folder / "state", self.mark, self.epoch, parts)
+        progress = {**self.history[-1], "epochs": self.task.member["epochs"]}
+        state.save(self.folder / "state", self.mark, self.epoch, parts, progress)
 
     def _restore(self, saved: dict[str, Any] | None) -> None:
         """Go on from a saved state; the order of the data follows from seed and epoch."""
@@ -184,15 +221,16 @@ class Run:
                 torch.cuda.set_rng_state_all(going["random_gpu"])
         self.history, self.kept = saved["history"], saved["kept"]
         self.peak_memory_before = saved["cost"].pop("peak_memory_mb")
-        self.cost = {**saved["cost"], "attempts": saved["cost"]["attempts"] + 1}
+        for summed in ("attempts", "queue_seconds"):
+            saved["cost"][summed] += self.cost[summed]
+        self.cost = saved["cost"]
         logging.info("going on after epoch %d of %d", self.epoch, self.task.member["epochs"])
 
     def _peaks(self) -> dict[str, float]:
         """Return peak memory in MB, of the process and of the GPU, over all attempts."""
-        process = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         gpu = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
         return {
-            "peak_memory_mb": max(process, self.peak_memory_before),
+            "peak_memory_mb": max(process.peak_memory_mb(), self.peak_memory_before),
             "peak_gpu_memory_mb": max(gpu, self.cost["peak_gpu_memory_mb"]),
         }
 
@@ -204,7 +242,8 @@ class Run:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with whole_file(self.folder / "model.safetensors") as part:
-            save_file({name: value.contiguous() for name, value in sorted(self.kept.items())}, part)
+            # As bytes, since save_file on a full disk fails with an error that does not say so.
+            part.write_bytes(save({name: value.contiguous() for name, value in sorted(self.kept.items())}))
         with whole_file(self.folder / "history.csv") as part:
             part.write_text("\n".join(self._history_lines()) + "\n", encoding="utf-8")
         write_json(self.folder / "run.json", self._record())

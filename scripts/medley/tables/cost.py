@@ -14,6 +14,8 @@ NUMBERS = (
     "validation_seconds",
     "train_images_per_second",
     "predict_seconds",
+    "gpu_hours",
+    "queue_seconds",
     "predict_images_per_second",
     "train_memory_mb",
     "train_gpu_memory_mb",
@@ -49,7 +51,7 @@ def numbers(
                 if own:
                     row = _cost([runs[training] for training in own], [predictions[training] for training in own])
                     row |= {"folds": len({run.fold for run in own}), "seeds": len({run.seed for run in own})}
-                    row |= {key: row[key] / row["seeds"] for key in NUMBERS if key.endswith("_seconds")}
+                    row |= {key: row[key] / row["seeds"] for key in NUMBERS if key.endswith(("_seconds", "_hours"))}
                     rows.append({"dataset": dataset, "split": split, "member": member} | row)
         missing = [member for member in members if member in study.not_run]
         rows += [{"dataset": dataset, "member": name, "note": f"not run: {study.not_run[name]}"} for name in missing]
@@ -73,6 +75,8 @@ def _cost(runs: Sequence[Mapping[str, Any]], predictions: Sequence[Mapping[str, 
         "validation_seconds": _total(runs, "validation_seconds"),
         "train_images_per_second": _rate(sum(run["images_per_second"] * run["train_seconds"] for run in runs), train),
         "predict_seconds": predict,
+        "gpu_hours": _gpu_hours(runs, predictions),
+        "queue_seconds": _total(runs, "queue_seconds") + _total(predictions, "queue_seconds"),
         "predict_images_per_second": _rate(_total(predictions, "images"), predict),
         "train_memory_mb": _peak(run["peak_memory_mb"] for run in runs),
         "train_gpu_memory_mb": _peak(run["peak_gpu_memory_mb"] for run in runs),
@@ -82,6 +86,12 @@ def _cost(runs: Sequence[Mapping[str, Any]], predictions: Sequence[Mapping[str, 
         "device": "; ".join(sorted({run["device"] for run in runs})),
         "precision": _listed(sorted({run["precision"] for run in runs})),
     }
+
+
+def _gpu_hours(runs: Sequence[Mapping[str, Any]], predictions: Sequence[Mapping[str, Any]]) -> float:
+    """Return the hours of those trainings and predictions that ran on a GPU."""
+    trained = sum(run["train_seconds"] + run["validation_seconds"] for run in runs if run["device"] != "cpu")
+    return float(trained + sum(each["seconds"] for each in predictions if each["device"] != "cpu")) / 3600
 
 
 def _total(jobs: Sequence[Mapping[str, Any]], key: str) -> float:
@@ -110,6 +120,8 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "training (s)": number(row["train_seconds"], 1),
         "training (images/s)": number(row["train_images_per_second"], 1),
         "prediction (images/s)": number(row["predict_images_per_second"], 1),
+        "GPU (h)": number(row["gpu_hours"], 2),
+        "in the queue (min)": number(row["queue_seconds"] / 60, 1),
         "peak memory, process (MB)": count(row["train_memory_mb"]),
         "peak memory, GPU (MB)": count(row["train_gpu_memory_mb"]),
         "epochs": row["epochs"] or MISSING,
@@ -123,6 +135,9 @@ NOTES = (
     "Training seconds: a clock in the training, around its epochs without validation; summed over attempts and folds, "
     "averaged over seeds. Training images/s: 2D slices over these seconds.",
     "Prediction images/s: 2D slices over the seconds of the network alone, without reading and writing, in float32.",
+    "GPU hours: training, validation and prediction on a GPU, without the start of jobs; summed as training seconds. "
+    "In the queue: from a job's submission to its start as SLURM tells them, 0 without SLURM; an attempt that ended "
+    "before its first epoch is not counted.",
     "Peak memory: the largest of a member's trainings; of the process its resident set as the system counts it, of the "
     "GPU what PyTorch allocated.",
     "Kept epochs: one a training, in the order of folds, then seeds.",
