@@ -52,4 +52,4 @@ onerror:
     jobs = [job for failed in workflow.scheduler.failed for job in getattr(failed, "jobs", [failed])]
     failures = [Failure(job.rule.name, job.wildcards_dict, next(iter(job.log), None)) for job in jobs]
     left = len(workflow.scheduler.remaining_jobs)
-    logger.error(summary(failures, left, arguments=sys.argv[1:], logs=log))
+    logger.error(summary(failures, left, arguments=sys.argv[1:], logs=log, since=STARTED))

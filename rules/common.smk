@@ -8,9 +8,12 @@ one job a network have no `message`: formatting them takes a tenth of the time o
 import functools
 import gc
 import sys
+import time
 from pathlib import Path
 
 import smart_open
+
+STARTED = time.time()
 
 # A plan of thousands of jobs is millions of objects that all live to its end: looking for garbage among
 # them takes a fifth of the time of planning (make bench ONLY=planning).

@@ -44,6 +44,16 @@ def test_summary_stays_short_when_everything_failed(tmp_path: Path) -> None:
     assert "did not start" in text  # no log is there
 
 
+def test_log_of_an_earlier_run_is_not_quoted(tmp_path: Path) -> None:
+    log = tmp_path / "fpn.log"
+    log.write_text("ERROR of yesterday\n")
+    written = log.stat().st_mtime
+    failure = Failure("train_member", {}, str(log))
+    assert "yesterday" in summary([failure], 0, ["all"], [], since=written - 10)
+    text = summary([failure], 0, ["all"], [], since=written + 10)
+    assert "yesterday" not in text and "did not start" in text
+
+
 def test_command_says_nothing_twice() -> None:
     text = summary([], 0, ["all", "--rerun-incomplete"], ["run.log"])
     assert text.count("--rerun-incomplete") == 1
@@ -52,6 +62,37 @@ def test_command_says_nothing_twice() -> None:
 def test_summary_of_a_stopped_run_speaks_of_no_failure() -> None:
     text = summary([], 7, ["all"], ["run.log"])
     assert "stopped" in text and "7 jobs did not run" in text and "fail" not in text and "cause" not in text
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "'sbatch: error: invalid partition specified: x\nsbatch: error: Batch job submission failed: Y'.",
+            "slurm/config",
+        ),
+        ("Job submission failed with exception: [Errno 2] No such file or directory: 'sacct'For", "on a login node"),
+    ],
+)
+def test_summary_says_where_to_change_what_slurm_refused(tmp_path: Path, said: str, shown: str) -> None:
+    log = tmp_path / "run.log"
+    log.write_text(f"    message: SLURM sbatch failed. The error message was {said}\n" * 3)
+    text = summary([], 1, ["all"], [str(log)])
+    assert text.count(shown) == 1
+    assert text.count("invalid partition specified: x\n") == ("sbatch" in said)
+    log.write_text("Finished jobid: 3\n")
+    assert shown not in summary([], 1, ["all"], [str(log)])
+
+
+def test_summary_names_a_log_that_slurm_could_not_write(tmp_path: Path) -> None:
+    for job in (1, 2):
+        (tmp_path / f"{job}.log").touch()
+    log = tmp_path / "run.log"
+    told = [f"Job 0 has been submitted with SLURM jobid {job} (log: {tmp_path}/{job}.log)." for job in (1, 2, 3)]
+    log.write_text("\n".join([*told, "    message: SLURM-job '2' failed, SLURM status is: 'FAILED'."]))
+    assert "could not write" not in summary([], 1, ["all"], [str(log)])
+    (tmp_path / "2.log").unlink()
+    assert f"could not write {tmp_path}/2.log:" in summary([], 1, ["all"], [str(log)])
 
 
 @pytest.mark.slow
