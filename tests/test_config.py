@@ -11,20 +11,22 @@ import pytest
 import yaml
 
 from medley import config, config_check, config_known, config_schema, pins, plan
-from medley.config_known import Known
+from medley.config_known import Architecture, Known
 from medley.errors import InputError
 
 PROJECT = Path(__file__).parents[1]
 
 KNOWN = Known(
     readers={"hearts": {"RV": (1,), "MYO": (2,), "LV": (3,)}},
-    architectures=frozenset({"fpn", "unet"}),
+    architectures={"fpn": Architecture(), "unet": Architecture(), "plain": Architecture(False, frozenset({"dropout"}))},
     encoders={"resnet34": frozenset({"imagenet"}), "resnet50": frozenset({"imagenet", "swsl"})},
-    losses=frozenset({"dice", "top_k"}),
-    optimisers=frozenset({"adam", "sgd"}),
-    schedules=frozenset({"constant", "cosine"}),
+    losses={"dice": frozenset(), "top_k": frozenset({"k"}), "bce": frozenset()},
+    optimisers={"adam": frozenset({"weight_decay"}), "sgd": frozenset()},
+    schedules={"constant": frozenset(), "cosine": frozenset({"minimum", "period"})},
     tables=frozenset({"accuracy"}),
     figures=frozenset({"curves"}),
+    heads={"bce": ("sigmoid",)},
+    narrowable=("resnet",),
 )
 
 TEXT = """
@@ -139,6 +141,20 @@ def test_the_example_is_accepted(raw):
          "lower-case letters, digits and _, or {name: …, option: …}"),
         ("studies.cine.members.fpn.schedule", "step",
          "studies.cine.members.fpn.schedule: no schedule 'step'; known: constant, cosine"),
+        ("studies.cine.members.fpn.schedule", {"name": "cosine", "periods": 50},
+         "studies.cine.members.fpn.schedule.periods: no option of cosine 'periods'; did you mean 'period'?"),
+        ("studies.cine.members.fpn.optimiser", {"name": "sgd", "momentum": 0.9},
+         "studies.cine.members.fpn.optimiser.momentum: no option of sgd 'momentum'; there is none"),
+        ("studies.cine.members.fpn.loss", "bce",
+         "studies.cine.members.fpn.loss: bce is not for head softmax; write head: sigmoid"),
+        ("studies.cine.members.fpn.architecture", "plain",
+         "studies.cine.members.fpn.encoder: plain has none; write null instead of 'resnet34'"),
+        ("studies.cine.members.fpn.encoder", None,
+         "studies.cine.members.fpn.encoder: FPN needs one; write resnet34, or another"),
+        ("studies.cine.members.fpn.dropout", 0.1,
+         "studies.cine.members.fpn.dropout: FPN takes no 'dropout'; remove it"),
+        ("studies.cine.members.fpn.dropout", 1,
+         "studies.cine.members.fpn.dropout: 1 is not allowed; write less than 1"),
         ("studies.cine.members.fpn.architecture", "FPNN",
          "studies.cine.members.fpn.architecture: no architecture 'FPNN'; did you mean 'fpn'?"),
         ("studies.cine.members.fpn.encoder", "resnet43",
@@ -182,9 +198,29 @@ def test_a_mistake_is_one_line_that_says_what_would_be_right(raw, path, value, l
     assert problems(changed(raw, path, value)) == [line]
 
 
-@pytest.mark.parametrize("encoder", [None, "resnet50", "tu-mobilenetv3_large_100"])
+@pytest.mark.parametrize("encoder", ["resnet50", "tu-mobilenetv3_large_100"])
 def test_encoders_of_the_libraries_are_accepted(raw, encoder):
     config.check(changed(raw, "studies.cine.members.fpn.encoder", encoder))
+
+
+def test_a_network_without_encoder_takes_null_and_its_own_options(raw):
+    own = {"architecture": "Plain", "encoder": None, "dropout": 0.2, "head": "sigmoid", "loss": "bce"}
+    raw["studies"]["cine"]["members"]["fpn-parts"] |= own
+    resolved = config.resolve(raw)["studies"]["cine"]["members"]
+    assert resolved["fpn-parts"]["dropout"] == 0.2
+    assert "dropout" not in resolved["unet"]  # a key of its own must not change the other members' trainings
+
+
+def test_an_encoder_that_cannot_be_narrowed_is_refused_in_a_narrow_run(raw):
+    changed(raw, "studies.cine.members.fpn.encoder", "tu-resnet34")
+    config.check(raw)  # width 1
+    raw["preset"] = "small"
+    assert problems(raw) == [
+        "studies.cine.members.fpn.encoder: 'tu-resnet34' cannot have width 0.25; take one that begins with resnet, "
+        "width 1, or list the member in leave_out"
+    ]
+    raw["presets"]["small"]["leave_out"] = ["cine/fpn"]
+    config.check(raw)
 
 
 def test_protocols_have_free_names(raw):
@@ -483,9 +519,12 @@ def test_encoders_and_their_weights_are_those_of_the_library():
     from segmentation_models_pytorch.encoders import encoders
 
     known = config_known.known().encoders
-    assert set(known) == set(encoders)
-    for name, encoder in encoders.items():
-        settings = encoder["pretrained_settings"]
+    # Narrowed ones, which a network of another test has registered, have no weights.
+    published = {name: encoder["pretrained_settings"] for name, encoder in encoders.items()}
+    published = {name: settings for name, settings in published.items() if settings}
+    assert set(known) == set(published)
+    assert pins.pins()["efficientnet-b3", "imagenet"].repository == "smp-hub/efficientnet-b3.imagenet"
+    for name, settings in published.items():
         assert set(known[name]) == {weights.replace("+", "-") for weights in settings}
         for weights, setting in settings.items():
             assert pins.pins()[name, weights.replace("+", "-")] == (setting["repo_id"], setting["revision"])
@@ -498,21 +537,26 @@ def test_readers_and_losses_are_known_without_importing_them(tmp_path):
         (library / package / "__init__.py").write_text("raise RuntimeError('imported')\n")
     (library / "datasets" / "lungs.py").write_text("import torch\nLABELS: dict = {'lung': (1, 2)}\n")
     (library / "datasets" / "helper.py").write_text("import torch\n")
-    (library / "losses" / "bce.py").write_text("raise RuntimeError('imported')\n")
+    (library / "losses" / "bce.py").write_text("raise RuntimeError('imported')\nHEADS = ('sigmoid',)\n")
     (library / "models" / "unet.py").write_text("raise RuntimeError('imported')\n")
-    (library / "optimisers" / "adam.py").touch()
+    (library / "models" / "plain.py").write_text("import torch\nENCODER = False\nOPTIONS = ('dropout',)\n")
+    (library / "models" / "encoders.py").write_text("import torch\nNARROWABLE = ('vgg',)\n")
+    (library / "models" / "_parts.py").touch()
+    (library / "optimisers" / "adam.py").write_text("def build(parameters, lr, decay: float = 0.0): ...\n")
     (library / "schedules" / "constant.py").touch()
     (tmp_path / "tabulate_cost.py").touch()
     (tmp_path / "plot_curves.py").touch()
     assert config_known.known(tmp_path) == Known(
         readers={"lungs": {"lung": (1, 2)}},
-        architectures=frozenset({"unet"}),
+        architectures={"unet": Architecture(), "plain": Architecture(False, frozenset({"dropout"}))},
         encoders=config_known.known().encoders,
-        losses=frozenset({"bce"}),
-        optimisers=frozenset({"adam"}),
-        schedules=frozenset({"constant"}),
+        losses={"bce": frozenset()},
+        optimisers={"adam": frozenset({"decay"})},
+        schedules={"constant": frozenset()},
         tables=frozenset({"cost"}),
         figures=frozenset({"curves"}),
+        heads={"bce": ("sigmoid",)},
+        narrowable=("vgg",),
     )
 
 

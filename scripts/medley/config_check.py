@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from medley import config_known
-from medley.config_known import Known
+from medley import config_known, registry
+from medley.config_known import Known, Options
 from medley.config_schema import defaults, foreign_keys, suggestion, violations
 from medley.errors import InputError
 
@@ -53,6 +53,7 @@ def _problems(config: Config, known: Known) -> Iterator[str]:
     yield from _datasets(config, known)
     yield from _recipes(config)
     yield from _presets(config)
+    yield from _narrow(config, known)
     for name, study in config.get("studies", {}).items():
         yield from _study(f"studies.{name}", study, config, known)
 
@@ -132,8 +133,7 @@ def _members(path: str, study: Config, config: Config, known: Known) -> Iterator
         where = f"{path}.members.{name}" if name else f"{path}.training"
         for key, names in registries.items():
             if key in own:
-                chosen = own[key] if isinstance(own[key], str) else own[key]["name"]
-                yield from _unknown(f"{where}.{key}", key, chosen, names)
+                yield from _part(f"{where}.{key}", key, own[key], names)
         if "recipe" in own:
             yield from _unknown(f"{where}.recipe", "recipe", own["recipe"], config.get("recipes", {}))
         if own.get("encoder") and not own["encoder"].startswith(FROM_TIMM):
@@ -143,8 +143,58 @@ def _members(path: str, study: Config, config: Config, known: Known) -> Iterator
             yield f"{where}.architecture: no architecture {own['architecture']!r}; {hint}"
     for name, own in study.get("members", {}).items():
         where, member = f"{path}.members.{name}", defaults("member") | study.get("training", {}) | own
+        yield from _network(where, member, known)
         yield from _weights(f"{where}.weights", member, known)
+        yield from _head(f"{where}.loss", member, known)
         yield from _labels(f"{where}.labels", member, study, config, known)
+
+
+def _part(path: str, what: str, specification: registry.Specification, known: Mapping[str, Options]) -> Iterator[str]:
+    """Check a loss, an optimiser or a schedule: its name, and its options."""
+    name, options = registry.name_and_options(specification)
+    yield from _unknown(path, what, name, known)
+    for option in options if name in known else ():
+        yield from _unknown(f"{path}.{option}", f"option of {name}", option, known[name])
+
+
+def _network(path: str, member: Config, known: Known) -> Iterator[str]:
+    """Check that a member says of its network what there is to say: its encoder, its options."""
+    name, encoder = member.get("architecture", ""), member["encoder"]
+    network = known.architectures.get(name.lower())
+    if network is None:
+        return
+    if network.encoder and not encoder and not member["weights"]:
+        yield f"{path}.encoder: {name} needs one; write resnet34, or another"
+    elif encoder and not network.encoder:
+        yield f"{path}.encoder: {name} has none; write null instead of {encoder!r}"
+    options = frozenset[str]().union(*(each.options for each in known.architectures.values()))
+    for key in sorted((options - network.options) & set(member)):
+        yield f"{path}.{key}: {name} takes no {key!r}; remove it"
+
+
+def _narrow(config: Config, known: Known) -> Iterator[str]:
+    """Check that the encoders of the members that run can have the run's width."""
+    preset = config.get("presets", {}).get(config.get("preset", ""), {})
+    width = preset.get("width", config.get("width", 1))
+    left_out = [*config.get("leave_out", []), *preset.get("leave_out", [])]
+    for study_name, study in config.get("studies", {}).items() if width != 1 else ():
+        for name, own in study.get("members", {}).items():
+            encoder = {**defaults("member"), **study.get("training", {}), **own}["encoder"]
+            if any(fnmatch.fnmatchcase(f"{study_name}/{name}", pattern) for pattern in left_out):
+                continue
+            if encoder and not encoder.startswith(known.narrowable):
+                yield (
+                    f"studies.{study_name}.members.{name}.encoder: {encoder!r} cannot have width {width:g}; take one "
+                    f"that begins with {' or '.join(known.narrowable)}, width 1, or list the member in leave_out"
+                )
+
+
+def _head(path: str, member: Config, known: Known) -> Iterator[str]:
+    """Check that a member's loss is for its head."""
+    loss = registry.name_and_options(member["loss"])[0] if "loss" in member else ""
+    heads = known.heads.get(loss, (member["head"],))
+    if member["head"] not in heads:
+        yield f"{path}: {loss} is not for head {member['head']}; write head: {' or '.join(heads)}"
 
 
 def _weights(path: str, member: Config, known: Known) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Losses by name: each is a module of this package with a function ``build(head, **options)``."""
+"""Losses by name: each is a module of this package with a function ``build(head, **options)``.
+
+A loss that is not for every head names its own in ``HEADS``.
+"""
 
 from collections.abc import Callable
 from typing import Any

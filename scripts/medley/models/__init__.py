@@ -1,4 +1,8 @@
-"""Networks by name: each architecture is a module of this package with a function ``build``."""
+"""Networks by name: each architecture is a module of this package with a function ``build``.
+
+A module says what configuration may say of its members: ``ENCODER = False`` where there is no encoder to choose,
+and in ``OPTIONS`` the keys of a member that only some networks take.
+"""
 
 import importlib
 from pathlib import Path

@@ -6,21 +6,26 @@ from safetensors.torch import load_file
 from torch import nn
 
 from medley.errors import InputError
+from medley.models import _efficientnet
 
 RESNET_CHANNELS = (64, 128, 256, 512)
+NARROWABLE = ("resnet", "efficientnet-b")  # how the names begin of encoders that can be narrowed
 
 
 def encoder_arguments(member: dict[str, Any]) -> dict[str, Any]:
     """Return the encoder arguments of a segmentation-models-pytorch network.
 
     At ``width`` 1 the encoder is the library's own. Below it is the same ResNet from timm, whose
-    stages can be narrowed. Raises InputError for other encoders, which cannot.
+    stages can be narrowed, or the library's EfficientNet with fewer channels. Raises InputError for
+    other encoders, which cannot be narrowed.
     """
     name, width = member["encoder"], member["width"]
     if width == 1:
         return {"encoder_name": name, "encoder_weights": None}
-    if not name.startswith("resnet"):
-        raise InputError(f"encoder {name!r} cannot be narrowed to width {width}; use a ResNet or width 1")
+    if not name.startswith(NARROWABLE):
+        raise InputError(f"encoder {name!r} cannot have width {width:g}; use a ResNet, an EfficientNet or width 1")
+    if name.startswith("efficientnet-b"):
+        return {"encoder_name": _efficientnet.register(name, width), "encoder_weights": None}
     channels = tuple(narrow(channels, width) for channels in RESNET_CHANNELS)
     return {"encoder_name": f"tu-{name}", "encoder_weights": None, "channels": channels}
 

@@ -4,6 +4,11 @@ import torch
 from torch.optim import lr_scheduler
 
 
-def build(optimiser: torch.optim.Optimizer, epochs: int, minimum: float = 0.0) -> lr_scheduler.LRScheduler:
-    """Return the schedule that falls from the learning rate to ``minimum`` over ``epochs``."""
-    return lr_scheduler.CosineAnnealingLR(optimiser, T_max=epochs, eta_min=minimum)
+def build(
+    optimiser: torch.optim.Optimizer, epochs: int, minimum: float = 0.0, period: int | None = None
+) -> lr_scheduler.LRScheduler:
+    """Return the schedule that falls from the learning rate to ``minimum`` over ``epochs``, or over ``period``.
+
+    A longer period than the training means that the rate never reaches its minimum; after a shorter one it rises.
+    """
+    return lr_scheduler.CosineAnnealingLR(optimiser, T_max=period or epochs, eta_min=minimum)
