@@ -121,13 +121,14 @@ def training_inputs(w):
 def training_task(w):
     """All that a training depends on besides its inputs. One function, since each call costs at planning."""
     chosen = member(w)
-    parts = {"losses": chosen["loss"], "optimisers": chosen["optimiser"], "schedules": chosen["schedule"]}
-    named = [registry.module_name(package, name) for package, name in parts.items()]
+    named = {registry.module_name("losses", chosen["loss"])}
+    for stage in [chosen, *chosen.get("stages", [])]:
+        named |= {registry.module_name(f"{key}s", stage[key]) for key in ("optimiser", "schedule") if key in stage}
     return {
         "member": chosen,
         "threads": CONFIG["threads"],
         "regions": regions(w),
-        "code": code_digest("medley.train", models.module_name(chosen["architecture"]), *named),
+        "code": code_digest("medley.train", models.module_name(chosen["architecture"]), *sorted(named)),
     }
 
 

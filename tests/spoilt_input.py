@@ -327,8 +327,8 @@ def in_epoch(number: int, happens: Callable[[Any], Any]) -> Spoil:
         forward = train.Run._forward
 
         def spoilt(self: Any, *batch: Any) -> Any:
-            loss = forward(self, *batch)
-            return happens(loss) if self.epoch + 1 == number else loss
+            loss, *others = forward(self, *batch)
+            return happens(loss) if self.epoch + 1 == number else loss, *others
 
         place.monkeypatch.setattr(train.Run, "_forward", spoilt)
 

@@ -308,6 +308,6 @@ def test_folder_without_index_is_no_store(tmp_path):
 
 def test_loss_that_is_not_finite_in_validation_stops_too(arrays, tmp_path, monkeypatch):
     monkeypatch.setattr(train.Run, "_train", lambda self: 0.5)
-    monkeypatch.setattr(train.Run, "_forward", lambda self, source, batch: torch.tensor(float("nan")))
+    monkeypatch.setattr(train.Run, "_forward", lambda self, source, batch: [torch.tensor(float("nan"))] * 3)
     with pytest.raises(InputError, match="loss became nan in epoch 1 on a batch of d"):
         run(arrays, tmp_path / "run")

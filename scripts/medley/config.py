@@ -127,10 +127,20 @@ def _overlay(config: Config) -> Config:
         for split in study["splits"].values():
             if "folds" in split:
                 split["folds"] = preset.get("folds", split["folds"])
-        for member in study["members"].values():
+        for member in [study.get("training", {}), *study["members"].values()]:
             if "epochs" in preset:
-                member["epochs"] = preset["epochs"]
+                _shorten(member, preset["epochs"])
     return config
+
+
+def _shorten(member: Config, epochs: int) -> None:
+    """Give ``member`` as many epochs, its stages their share of them, at least one each."""
+    if "stages" not in member:
+        member["epochs"] = epochs
+        return
+    total = sum(stage["epochs"] for stage in member["stages"])
+    for stage in member["stages"]:
+        stage["epochs"] = max(1, round(epochs * stage["epochs"] / total))
 
 
 def _dataset(name: str, dataset: Config, results: str) -> Config:
@@ -168,7 +178,7 @@ def _scaled(size: int | None, factor: float) -> int | None:
 def _study(name: str, study: Config, config: Config, exists: Callable[[str], bool]) -> Config:
     training = study.get("training", {})
     members = {
-        member: in_order("member", defaults("member") | training | own) | {"width": config["width"]}
+        member: _member(defaults("member") | training | own) | {"width": config["width"]}
         for member, own in study["members"].items()
     }
     reasons = {
@@ -192,6 +202,14 @@ def _study(name: str, study: Config, config: Config, exists: Callable[[str], boo
         "tables": study.get("tables", []),
         "figures": study.get("figures", []),
     }
+
+
+def _member(member: Config) -> Config:
+    """Return ``member`` with its keys in order; the epochs of its stages add up to its own."""
+    if "stages" in member:
+        member["stages"] = [in_order("stage", stage) for stage in member["stages"]]
+        member["epochs"] = sum(stage["epochs"] for stage in member["stages"])
+    return in_order("member", member)
 
 
 def _reason(member: Config, exists: Callable[[str], bool]) -> str:

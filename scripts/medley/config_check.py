@@ -134,6 +134,11 @@ def _members(path: str, study: Config, config: Config, known: Known) -> Iterator
         for key, names in registries.items():
             if key in own:
                 yield from _part(f"{where}.{key}", key, own[key], names)
+            for number, stage in enumerate(own.get("stages", [])):
+                if key in stage:
+                    yield from _part(f"{where}.stages[{number}].{key}", key, stage[key], names)
+        if "stages" in own and "epochs" in own:
+            yield f"{where}.epochs: its stages say how many; remove it"
         if "recipe" in own:
             yield from _unknown(f"{where}.recipe", "recipe", own["recipe"], config.get("recipes", {}))
         if own.get("encoder") and not own["encoder"].startswith(FROM_TIMM):
@@ -216,6 +221,8 @@ def _unstated(config: Config, refused: set[str]) -> Iterator[str]:
             where = f"studies.{study_name}.members.{name}"
             stated = {**study.get("training", {}), **own}
             for key in MUST_BE_STATED:
+                if key == "epochs" and "stages" in stated:
+                    continue  # they say it
                 if key not in stated and not {f"{where}.{key}", f"{training}.{key}"} & refused:
                     yield f"{where}: no {key!r}; add it here or under {training}"
 

@@ -135,7 +135,7 @@ def _bound(keyword: str, value: Any, limit: Any) -> str:
 
 
 def _remove(sound: dict[str, Any], error: "ValidationError") -> None:
-    """Take out of ``sound`` what ``error`` is about; a badly named key may stay."""
+    """Take out of ``sound`` what ``error`` is about, of a list the whole; a badly named key may stay."""
     if "propertyNames" in error.absolute_schema_path:
         return
     path = list(error.absolute_path)
@@ -145,7 +145,9 @@ def _remove(sound: dict[str, Any], error: "ValidationError") -> None:
         parent: Any = sound
         for key in path[:-1]:
             parent = parent[key]
-        if error.validator == "additionalProperties":
+        if positions:
+            parent.pop(path[-1], None)
+        elif error.validator == "additionalProperties":
             for key in _unknown(error):
                 (parent[path[-1]] if path else parent).pop(key, None)
         elif error.validator == "type" and error.validator_value == "object":

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from medley import lock, losses, models, optimisers, precision, process, samples, schedules, state
+from medley import lock, losses, models, optimisers, precision, process, samples, schedules, stages, state, validation
 from medley.errors import InputError
 from medley.files import whole_file, write_json
 from medley.labels import Values
@@ -21,6 +21,7 @@ PROGRESS_SECONDS = 20
 # What a failed allocation says: torch on the processor, CUDA itself, its libraries.
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 HISTORY = ("epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
+BEST_DICE = "best_validation_dice"  # adds the column validation_dice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +79,7 @@ class Run:
         network = models.build(member, training.channels, task.weights)
         self.network = network.to(self.precision.device, memory_format=self.precision.layout)
         self.loss = losses.build(member["loss"], member["head"])
-        self.optimiser = optimisers.build(member["optimiser"], self.network.parameters(), member["lr"])
-        self.schedule = schedules.build(member["schedule"], self.optimiser, member["epochs"])
-        self.scaler = self.precision.scaler()
+        self.stages = stages.of(member)
         self.history: list[dict[str, float]] = []
         self.kept: dict[str, torch.Tensor] = {}
         self.cost = {
@@ -89,6 +88,7 @@ class Run:
             **dict.fromkeys(("train_seconds", "validation_seconds", "peak_gpu_memory_mb"), 0.0),
         }
         self.peak_memory_before = 0.0
+        self._enter_stage()
         self._restore(state.load(folder / "state", mark))
 
     @property
@@ -99,9 +99,21 @@ class Run:
     @property
     def best(self) -> dict[str, float]:
         """Return the row of history whose weights are kept: the lowest validation loss, or the last epoch."""
-        if self.task.member["keep"] == "last":
+        keep = self.task.member["keep"]
+        if keep == "last":
             return self.history[-1]
+        if keep == BEST_DICE:
+            return max(self.history, key=lambda row: (row["validation_dice"], -row["epoch"]))
         return min(self.history, key=lambda row: (row["validation_loss"], row["epoch"]))
+
+    def _enter_stage(self) -> None:
+        """Freeze and thaw what the stage of the next epoch says; its optimiser and schedule begin anew."""
+        stage = stages.at(self.stages, self.epoch)
+        self.frozen = stages.freeze(self.network, stage)
+        learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self.optimiser = optimisers.build(stage.optimiser, learning, stage.lr)
+        self.schedule = schedules.build(stage.schedule, self.optimiser, stage.epochs)
+        self.scaler = self.precision.scaler()
 
     def one_epoch(self) -> None:
         """Train on every slice once, judge the validation slices, and note the epoch."""
@@ -110,16 +122,19 @@ class Run:
         with self._enough_memory():
             train_loss = self._train()
             trained = time.monotonic()
-            validation_loss = self._validate()
+            judged = self._validate()
         ended = time.monotonic()
         self.schedule.step()
         self.cost["train_seconds"] += trained - started
         self.cost["validation_seconds"] += ended - trained
-        row = (self.epoch + 1, train_loss, validation_loss, learning_rate, ended - started)
-        self.history.append(dict(zip(HISTORY, row, strict=True)))
+        row = (self.epoch + 1, train_loss, judged.pop("validation_loss"), learning_rate, ended - started)
+        self.history.append(dict(zip(HISTORY, row, strict=True)) | judged)
         if self.best["epoch"] == self.epoch:
             self.kept = {name: value.detach().clone().cpu() for name, value in self.network.state_dict().items()}
+        if stages.begins(self.stages, self.epoch):
+            self._enter_stage()
         epochs, seconds = self.task.member["epochs"], ended - started
+        validation_loss = self.history[-1]["validation_loss"]
         logging.info(
             "epoch %d/%d: training loss %.4f, validation loss %.4f (kept: epoch %d), %.0f s, about %.0f s left",
             *(self.epoch, epochs, train_loss, validation_loss, self.best["epoch"]),
@@ -129,11 +144,12 @@ class Run:
     def _train(self) -> float:
         """Return the mean loss over the epoch's slices, each seen once in an order fixed by seed and epoch."""
         self.network.train()
+        stages.keep_frozen(self.frozen)
         order = samples.epoch_order(len(self.training), self.task.seed, self.epoch)
         total, told = 0.0, time.monotonic()
         cut = samples.batches(order, self.task.member["batch"])
         for number, batch in enumerate(cut, start=1):
-            loss = self._forward(self.training, batch)
+            loss, *_ = self._forward(self.training, batch)
             value = self._finite(loss.item(), self.training, batch)
             self.optimiser.zero_grad(set_to_none=True)
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -146,15 +162,19 @@ class Run:
         return total / len(order)
 
     @torch.no_grad()
-    def _validate(self) -> float:
-        """Return the mean loss over the validation slices, in batches as in training."""
+    def _validate(self) -> dict[str, float]:
+        """Return the mean loss over the validation slices, in batches as in training; their mean Dice if it counts."""
         self.network.eval()
         order = list(range(len(self.validation)))
-        total = 0.0
+        sums = {"validation_loss": 0.0} | ({"validation_dice": 0.0} if self.task.member["keep"] == BEST_DICE else {})
         for batch in samples.batches(order, self.task.member["batch"]):
-            value = self._finite(self._forward(self.validation, batch).item(), self.validation, batch)
-            total += value * len(batch)
-        return total / len(order)
+            loss, logits, targets = self._forward(self.validation, batch)
+            sums["validation_loss"] += self._finite(loss.item(), self.validation, batch) * len(batch)
+            if "validation_dice" in sums:
+                sums["validation_dice"] += (
+                    validation.dice(logits, targets, self.task.member["head"]).mean(1).sum().item()
+                )
+        return {name: value / len(order) for name, value in sums.items()}
 
     def _finite(self, value: float, source: samples.Slices, batch: list[int]) -> float:
         """Return the loss of a batch. Raises InputError, naming the batch's cases, when it is not finite."""
@@ -185,14 +205,14 @@ class Run:
         """Return in words which state there is to go on from."""
         return f"epoch {self.epoch} is kept in {self.folder / 'state'}" if self.epoch else "no epoch was finished"
 
-    def _forward(self, source: samples.Slices, batch: list[int]) -> torch.Tensor:
-        """Return the loss of a batch: the network in the machine's precision, the loss in float32."""
+    def _forward(self, source: samples.Slices, batch: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return loss and logits of a batch, in float32 from a network in the machine's precision, and its targets."""
         images, targets = source.batch(batch)
         inputs = torch.from_numpy(images).to(self.precision.device, memory_format=self.precision.layout)
         with self.precision.autocast():
-            logits = self.network(inputs)
-        loss: torch.Tensor = self.loss(logits.float(), torch.from_numpy(targets).to(self.precision.device))
-        return loss
+            logits = self.network(inputs).float()
+        truth = torch.from_numpy(targets).to(self.precision.device)
+        return self.loss(logits, truth), logits, truth
 
     def save(self) -> None:
         """Write the state after this epoch; after the last one only what the outputs are made of."""
@@ -213,13 +233,14 @@ class Run:
         """Go on from a saved state; the order of the data follows from seed and epoch."""
         if saved is None:
             return
+        self.history, self.kept = saved["history"], saved["kept"]
+        self._enter_stage()
         if going := saved.get("going"):
             for part in ("network", "optimiser", "schedule", "scaler"):
                 getattr(self, part).load_state_dict(going[part])
             torch.set_rng_state(going["random"])
             if going["random_gpu"] and torch.cuda.is_available():
                 torch.cuda.set_rng_state_all(going["random_gpu"])
-        self.history, self.kept = saved["history"], saved["kept"]
         self.peak_memory_before = saved["cost"].pop("peak_memory_mb")
         for summed in ("attempts", "queue_seconds"):
             saved["cost"][summed] += self.cost[summed]
@@ -251,9 +272,9 @@ class Run:
 
     def _history_lines(self) -> Iterator[str]:
         """Yield the lines of history.csv."""
-        yield ",".join(HISTORY)
+        yield ",".join(self.history[0])
         for row in self.history:
-            yield ",".join(f"{row[column]:.9g}" for column in HISTORY)
+            yield ",".join(f"{value:.9g}" for value in row.values())
 
     def _record(self) -> dict[str, Any]:
         """Return what run.json holds: parameters, cost summed over attempts, precision and the kept epoch."""
