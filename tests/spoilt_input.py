@@ -6,6 +6,7 @@ Everything happens in the working directory, in which the stages before a traini
 import gzip
 import hashlib
 import io
+import re
 import shutil
 import socket
 import tarfile
@@ -14,12 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import nibabel
 import numpy as np
 import pytest
 
 from medley import archive, config, download, nifti, train
-from medley.datasets import acdc
+from medley.datasets import acdc, gi_tract
 from scripts import index_cases, inspect_cases, preprocess_cases, split_cases, train_member
 from tests.web_server import Site
 
@@ -29,6 +31,12 @@ MASK = PATIENT / "patient001_frame01_gt.nii.gz"
 INFO = PATIENT / "Info.cfg"
 CASES, QUALITY, CONFIG, ARCHIVE = (Path(name) for name in ("cases.csv", "quality.csv", "config.yaml", "archive"))
 STATE, PART = "run/state/*.pt", "volume.part"
+
+SLICES = Path("abdomens")
+TABLE = SLICES / "train.csv"
+SCANS = SLICES / "train/case1/case1_day0/scans"
+NAME = "case1_day0_slice_0005"
+SLICE = SCANS / "slice_0005_53_53_7.50_7.50.png"  # 53 columns and rows: 2809 pixels
 
 VOLUME = bytes(range(256)) * 2000  # what the web server holds
 HEADER_BYTES = 348
@@ -76,9 +84,10 @@ Spoil = Callable[[Place], Any]
 
 
 def make_sound_input() -> None:
-    """Make a dataset of four patients and everything that is made of it before a training."""
+    """Make a dataset of four patients and everything that is made of it before a training; and one of slices."""
+    gi_tract.make_phantom(SLICES, 2, 0.2, 0)
     acdc.make_phantom(Path("data"), 4, 0.2, 0)
-    _judge()
+    _judge("acdc", "data")
     CONFIG.write_text(CONFIGURATION)
     Path("unpacked").mkdir()
     Path("unpacked/before").write_text("from an earlier archive")
@@ -93,7 +102,15 @@ def index(_: Place) -> None:
 
 
 def judge(_: Place) -> None:
-    _judge()
+    _judge("acdc", "data")
+
+
+def index_slices(_: Place) -> None:
+    index_cases.main("gi_tract", str(SLICES), "cases.csv")
+
+
+def judge_slices(_: Place) -> None:
+    _judge("gi_tract", str(SLICES))
 
 
 def divide(_: Place) -> None:
@@ -122,12 +139,12 @@ def unpack(_: Place) -> None:
     archive.extract(ARCHIVE, Path("unpacked"))
 
 
-def _judge() -> None:
+def _judge(reader: str, folder: str) -> None:
     """From the raw files to the arrays."""
-    index_cases.main("acdc", "data", "cases.csv")
-    inspect_cases.main("cases.csv", "acdc", "quality.csv", "quality.png")
+    index_cases.main(reader, folder, "cases.csv")
+    inspect_cases.main("cases.csv", reader, "quality.csv", "quality.png")
     split_cases.main("cases.csv", "quality.csv", FOLDS, "split.csv")
-    preprocess_cases.main("cases.csv", "quality.csv", "arrays", "acdc", RECIPE)
+    preprocess_cases.main("cases.csv", "quality.csv", "arrays", reader, RECIPE)
 
 
 # Spoiling files.
@@ -214,6 +231,25 @@ def flip(path: Path) -> Spoil:
         nifti.write(path, volume.voxels, volume.spacing, volume.affine @ np.diag([-1, 1, 1, 1]))
 
     return spoil
+
+
+# Spoiling slices.
+
+
+def row(organ: str, runs: str) -> Spoil:
+    """Set the runs of an organ in the slice NAME."""
+
+    def spoil(_: Place) -> None:
+        changed, times = re.subn(rf"(?m)^({NAME},{organ},).*$", rf"\g<1>{runs}", TABLE.read_text())
+        assert times == 1
+        TABLE.write_text(changed)
+
+    return spoil
+
+
+def pixels(change: Callable[[Any], Any]) -> Spoil:
+    """Change the pixels of SLICE."""
+    return lambda _: cv2.imwrite(str(SLICE), change(cv2.imread(str(SLICE), cv2.IMREAD_UNCHANGED)))
 
 
 # Spoiling archives.

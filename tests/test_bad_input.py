@@ -28,10 +28,15 @@ from tests.spoilt_input import (
     IMAGE,
     INFO,
     MASK,
+    NAME,
     PART,
     PATIENT,
     QUALITY,
+    SCANS,
+    SLICE,
+    SLICES,
     STATE,
+    TABLE,
     VOLUME,
     Place,
     Spoil,
@@ -51,17 +56,21 @@ from tests.spoilt_input import (
     holds,
     in_epoch,
     index,
+    index_slices,
     judge,
+    judge_slices,
     learn,
     make_sound_input,
     missing,
     no_network,
     no_server,
     pauses,
+    pixels,
     prepare,
     raises,
     rewrite,
     room,
+    row,
     slow,
     tarred,
     unpack,
@@ -182,6 +191,79 @@ KINDS: dict[Stage, list[Kind]] = {
         Kind("spacing unlike the others'", both(*[header(path, "pixdim", 80, 3) for path in (IMAGE, MASK)]),
              "extreme_spacing … check the header", KEEPS),
         Kind("empty mask", voxels(MASK, lambda old: old * 0),
+             "empty_mask … no label in any slice", DROPS),
+    ],
+    index_slices: [
+        Kind("odd count of numbers", row("stomach", "100 5 160"),
+             f"{TABLE}: {NAME}, stomach: an odd count of numbers (3) … correct the row"),
+        Kind("start 0", row("stomach", "0 5"),
+             f"{TABLE}: {NAME}, stomach: run '0 5' … count from 1 … correct the row"),
+        Kind("run past the image's end", row("stomach", "2800 11"),
+             f"{TABLE}: {NAME}, stomach: run '2800 11' ends at pixel 2810, but the image has 2809 … correct the row"),
+        Kind("runs that overlap", row("stomach", "100 5 104 5"),
+             f"{TABLE}: {NAME}, stomach: run '104 5' begins at or before pixel 104 … correct the row"),
+        Kind("runs that are not sorted", row("stomach", "160 5 100 5"),
+             f"{TABLE}: {NAME}, stomach: run '100 5' begins at or before pixel 164 … correct the row"),
+        Kind("negative number", row("stomach", "100 -5"),
+             f"{TABLE}: {NAME}, stomach: '-5' is no whole number of 0 or more … correct the row"),
+        Kind("no number", row("stomach", "100 five"),
+             f"{TABLE}: {NAME}, stomach: 'five' is no whole number of 0 or more … correct the row"),
+        Kind("class that does not exist", edit(TABLE, "stomach", "stomachs"),
+             f"{TABLE}: line 4: no class 'stomachs'; the classes are large_bowel, small_bowel, stomach"),
+        Kind("class missing", edit(TABLE, f"{NAME},stomach", "case9_day0_slice_0001,stomach"),
+             f"{TABLE}: {NAME} has no row for stomach … add it"),
+        Kind("id and class twice", rewrite(TABLE, lambda old: old + old.splitlines(keepends=True)[7]),
+             f"{TABLE}: line 122: case1_day0_slice_0003, large_bowel stands twice … remove the wrong row"),
+        Kind("column missing", rewrite(TABLE, lambda old: b"\n".join(r.rpartition(b",")[0] for r in old.split(b"\n"))),
+             f"{TABLE}: the first line is 'id,class', not 'id,class,segmentation' … save it with these columns"),
+        Kind("another separator", rewrite(TABLE, lambda old: old.replace(b",", b";")),
+             f"{TABLE}: the first line is 'id;class;segmentation', not … commas … save it"),
+        Kind("table empty", lambda _: TABLE.write_text(""),
+             f"{TABLE}: the first line is '', not"),
+        Kind("table truncated", rewrite(TABLE, lambda old: old[: old.index(NAME.encode()) + 9]),
+             f"{TABLE}: line 14 has 1 fields, not 3 … {AGAIN}"),
+        Kind("more fields than columns", edit(TABLE, ",stomach,", ",stomach,,"),
+             f"{TABLE}: line 4 has 4 fields, not 3 … {AGAIN}"),
+        Kind("table no text", rewrite(TABLE, lambda old: old + b"\xff"),
+             f"{TABLE}: is no text in UTF-8 … {AGAIN}"),
+        Kind("table missing", missing(TABLE),
+             f"{SLICES}: no train.csv, neither there nor in … is this the GI Tract competition?"),
+        Kind("no slices", lambda _: shutil.rmtree(SLICES),
+             f"{SLICES}: no such folder … config.yaml"),
+        Kind("id without an image", missing(SLICE),
+             f"{TABLE}: {NAME} has no image … (ids like it: 1) … add the images, or remove the rows"),
+        Kind("image without an id", rewrite(TABLE, lambda old: re.sub(rb"(?m)^case1_day0_slice_0005,.*\n", b"", old)),
+             f"{SLICE}: {TABLE} has no row with its id, {NAME} (images like it: 1) … add the rows, or move"),
+        Kind("image of another size than its name", pixels(lambda old: old[1:]),
+             f"{SLICE}: has 53 x 52 pixels, but its name says 53 x 53 … the competition's own"),
+        Kind("rows and columns exchanged in the name",
+             both(pixels(lambda old: old[1:]), lambda _: SLICE.rename(SCANS / "slice_0005_52_53_7.50_7.50.png")),
+             "slice_0005_52_53_7.50_7.50.png: has 53 x 52 pixels, but its name says 52 x 53"),
+        Kind("8-bit image", pixels(lambda old: (old >> 8).astype(np.uint8)),
+             f"{SLICE}: is 8-bit grey, not 16-bit grey … the competition's own"),
+        Kind("colour image", pixels(lambda old: np.stack([old] * 3, axis=-1)),
+             f"{SLICE}: is 16-bit colour, not 16-bit grey … the competition's own"),
+        Kind("image no PNG", rewrite(SLICE, lambda _: b"GIF89a" * 20),
+             f"{SLICE}: is no PNG … {AGAIN}"),
+        Kind("image empty", rewrite(SLICE, lambda _: b""),
+             f"{SLICE}: is no PNG … {AGAIN}"),
+        Kind("image misnamed", lambda _: SLICE.rename(SCANS / "slice_5.png"),
+             f"{SCANS}/slice_5.png: is not called as case123/ … rename it"),
+        Kind("day of another case", lambda _: SCANS.parent.rename("abdomens/train/case1/case2_day0"),
+             "case2_day0/scans/slice_0001_53_53_7.50_7.50.png: is not called as case123/ … rename it"),
+        Kind("slice twice", lambda _: shutil.copy(SLICE, SCANS / "slice_0005_53_53_1.50_1.50.png"),
+             f"{SLICE}: slice_0005_53_53_1.50_1.50.png is the same slice, {NAME} … remove one of the two"),
+        Kind("pixels without a size", lambda _: SLICE.rename(SCANS / "slice_0005_53_53_7.50_0.00.png"),
+             "slice_0005_53_53_7.50_0.00.png: says that pixels have no size … correct the name"),
+    ],
+    judge_slices: [
+        Kind("image truncated", rewrite(SLICE, lambda old: old[:-20]),
+             f"unreadable … {SLICE} … is no whole PNG, or damaged … {AGAIN}", DROPS),
+        Kind("pixels damaged", rewrite(SLICE, lambda old: old[:200] + bytes([old[200] ^ 1]) + old[201:]),
+             f"unreadable … {SLICE} … is no whole PNG, or damaged … {AGAIN}", DROPS),
+        Kind("constant image", pixels(lambda old: old * 0 + 7),
+             "constant_image … 7 … every voxel has the same grey value", DROPS),
+        Kind("no organ", both(row("large_bowel", ""), row("small_bowel", ""), row("stomach", "")),
              "empty_mask … no label in any slice", DROPS),
     ],
     divide: [
@@ -397,16 +479,18 @@ def test_downloads_go_on_and_say_so(stage: Stage, kind: Kind, place: Place, capl
 def test_no_case_is_lost_silently(stage: Stage, kind: Kind, place: Place) -> None:
     kind.spoil(place)
     stage(place)
-    case, every = "patient001_frame01", set(read_cases(CASES))
-    assert len(every) == 8
+    cases = read_cases(CASES)
+    assert len(cases) == (40 if stage is judge_slices else 8)
+    case = NAME if stage is judge_slices else "patient001_frame01"
     with QUALITY.open(newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["case"] == case]
-    assert_says(kind, "\n".join(", ".join(row.values()) for row in rows))
-    dropped = {case} if kind.outcome == DROPS else set()
-    assert {row["case"] for row in rows if row["decision"] == "drop"} == dropped
+        rows = list(csv.DictReader(stream))
+    assert_says(kind, "\n".join(", ".join(row.values()) for row in rows if row["case"] == case))
+    dropped = {row["case"] for row in rows if row["decision"] == "drop"}
+    assert (case in dropped) == (kind.outcome == DROPS)
+    assert dropped - {case} == {name for name, other in cases.items() if not other.labels} - {case}
     with Path("split.csv").open(newline="") as stream:
-        assert {row["case"] for row in csv.DictReader(stream)} == every - dropped
-    assert set(store.read_index(Path("arrays"))["cases"]) == every - dropped
+        assert {row["case"] for row in csv.DictReader(stream)} == set(cases) - dropped
+    assert set(store.read_index(Path("arrays"))["cases"]) == set(cases) - dropped
 
 
 @pytest.mark.parametrize("stage", KINDS, ids=[stage.__name__ for stage in KINDS])

@@ -175,7 +175,8 @@ def test_the_example_is_accepted(raw):
          "studies.cine.members.fpn-parts.labels: 'heart' and 'LV' overlap, a softmax excludes that; write head: "
          "sigmoid"),
         ("studies.cine.members.fpn.keep", "best",
-         "studies.cine.members.fpn.keep: best is not allowed; allowed: best_validation_loss, best_validation_dice, last"),
+         "studies.cine.members.fpn.keep: best is not allowed; "
+         "allowed: best_validation_loss, best_validation_dice, last"),
         ("studies.cine.members.fpn-pretrained.encoder", None,
          "studies.cine.members.fpn-pretrained.weights: 'imagenet' without an encoder; name the encoder or write null"),
         ("studies.cine.ensembles.mean.of", ["unet", "fnp"],

@@ -20,7 +20,11 @@ from tests.benchmarks.bench_planning import large_configuration
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "scripts" / "medley"
 LOCK = (ROOT / "envs" / "requirements.txt").read_text(encoding="utf-8")
-TORCH = {"models", "losses", "train", "predict", "samples", "schedules", "precision", "optimisers", "state"}
+# The modules of training and prediction.
+TORCH = {
+    "losses", "models", "optimisers", "precision", "predict", "samples", "schedules", "stages", "state", "train",
+    "validation",
+}  # fmt: skip
 
 
 def locked() -> list[tuple[Requirement, list[str]]]:

@@ -74,7 +74,7 @@ class Run:
         member = task.member
         self.task, self.training, self.validation = task, training, validation
         self.mark, self.folder = mark, folder
-        make_deterministic(task.seed, task.threads)
+        precision.make_deterministic(task.seed, task.threads)
         self.precision = precision.choose()
         network = models.build(member, training.channels, task.weights)
         self.network = network.to(self.precision.device, memory_format=self.precision.layout)
@@ -296,15 +296,3 @@ class Run:
             "fingerprint": self.mark,
             "versions": {"torch": torch.__version__},
         }
-
-
-def make_deterministic(seed: int, threads: int) -> None:
-    """Seed torch, fix its threads and ask for deterministic kernels.
-
-    Some GPU kernels (bilinear upsampling backward) have no deterministic form: they only warn.
-    """
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.manual_seed(seed)
