@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medley import precision, samples, splits, state, store, train
+from medley import samples, splits, state, store, train
 from medley.files import sha256
 from medley.labels import with_regions
 from medley.log import job
@@ -33,7 +33,6 @@ def main(
             "data": {part: {case: index["cases"][case]["sha256"] for case in cases} for part, cases in parts.items()},
             "weights": weights and sha256(weights),
             "code": code,
-            "precision": precision.choose().names()["precision"],
         }
     )
     train.train(train.Task(values=values, weights=weights, **task), *held, mark, folder)

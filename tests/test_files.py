@@ -86,6 +86,22 @@ def test_folder_replaces_the_one_before(tmp_path):
     assert names(tmp_path) == ["folder"] and names(tmp_path / "folder") == ["two"]
 
 
+def test_folder_ended_between_its_two_renames_is_what_it_was(tmp_path, monkeypatch):
+    with files.whole_folder(tmp_path / "folder") as part:
+        (part / "old").touch()
+    replace = os.replace
+
+    def end(source, target):
+        replace(source, target)
+        monkeypatch.setattr(os, "replace", replace)
+        raise SystemExit(143)
+
+    with pytest.raises(SystemExit), files.whole_folder(tmp_path / "folder") as part:
+        (part / "new").touch()
+        monkeypatch.setattr(os, "replace", end)
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "old"]
+
+
 def test_modes_follow_the_umask(tmp_path):
     before = os.umask(0o027)
     try:

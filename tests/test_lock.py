@@ -277,6 +277,23 @@ def test_owner_notices_a_higher_number_though_its_own_file_is_there(tmp_path):
         os.utime(tmp_path / "lock-00002.json", (0, 0))
 
 
+def test_waiter_that_slept_through_two_owners_takes_no_old_number(tmp_path, monkeypatch):
+    with lock.held(tmp_path):
+        pass
+    make = lock._make
+
+    def sleep(file):
+        monkeypatch.setattr(lock, "_make", make)
+        make(tmp_path / "lock-00002.json")
+        third = make(tmp_path / "lock-00003.json")  # removes those before it
+        os.utime(third, (lock.FREE, lock.FREE))
+        return make(file)
+
+    monkeypatch.setattr(lock, "_make", sleep)
+    with lock.held(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == ["lock-00004.json"]
+
+
 def test_full_disk_leaves_no_lock_without_an_owner(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -302,8 +319,8 @@ def test_torn_lock_file_counts_as_one_until_it_is_silent(tmp_path):
 
 def test_states_of_another_training_go_and_the_lock_stays(tmp_path):
     with lock.held(tmp_path) as owned:
-        state.save(tmp_path, "other", 1, {"history": []}, {})
-        assert state.load(tmp_path, "mark") is None
+        state.save(tmp_path, "other", 1, {"history": []}, {"precision": "float32"})
+        assert state.load(tmp_path, "mark", "float32") is None
         owned.check()
         assert names(tmp_path) == ["lock-00001.json"]
 

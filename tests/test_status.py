@@ -77,12 +77,17 @@ def test_a_failed_one_shows_its_log_and_the_line_that_leaves_it_out(results):
     assert text.endswith("leave_out: [acdc/fpn]")
 
 
-def test_one_killed_without_a_word_is_failed_once_it_had_time_to_start(results):
-    log = log_of(results, "unet", 1)
-    log.write_text("2026 INFO epoch 1\n")
-    assert look(results)[0]["unet", 1].stage == "running"
+def test_one_that_was_ended_from_outside_waits_for_its_next_attempt(results):
+    log = log_of(results, "unet", 0)
+    log.write_text("2026 INFO epoch 2\n")
+    assert look(results)[0]["unet", 0].stage == "running"  # it may only be starting
     os.utime(log, (time.time() - 1000, time.time() - 1000))
-    assert look(results)[0]["unet", 1].stage == "failed"
+    found, text = look(results)
+    assert found["unet", 0].stage == "waiting"
+    assert "waiting  acdc/acdc/folds/unet/fold-0/seed-0  epoch 2 of 10, validation loss 0.1234, ended from" in text
+    assert "unet]" not in text
+    log.write_text("2026 WARNING the job was told to end (SIGTERM); what it had finished is kept\n")
+    assert look(results)[0]["unet", 0].stage == "waiting"
 
 
 def test_a_label_that_is_half_written_is_passed_over(results):

@@ -1,5 +1,6 @@
 """Training and prediction on a tiny store: resume, determinism, and that it learns."""
 
+import errno
 import json
 import logging
 import os
@@ -20,6 +21,7 @@ MEMBER = {
     "batch": 4, "epochs": 4, "keep": "best_validation_loss",
 }  # fmt: skip
 VALUES = {"heart": (1, 2)}
+FLOAT32 = {"precision": "float32"}
 RECIPE = {"intensity": "minmax", "spacing": None, "shape": [32, 64, 4]}
 
 
@@ -94,7 +96,7 @@ def test_torn_state_is_passed_over(arrays, tmp_path, monkeypatch):
             run(arrays, tmp_path / "run")
     newest = max((tmp_path / "run" / "state").glob("*.pt"))
     newest.write_bytes(newest.read_bytes()[:-100])
-    loaded = state.load(tmp_path / "run" / "state", "mark")
+    loaded = state.load(tmp_path / "run" / "state", "mark", precision.choose().names()["precision"])
     assert len(loaded["history"]) == 2
     assert run(arrays, tmp_path / "run") == run(arrays, tmp_path / "fresh")
 
@@ -124,7 +126,8 @@ def test_second_job_waits_and_finishes_from_the_state_of_the_first(arrays, tmp_p
     for job in jobs:
         job.join(60)
     assert len(epochs) == MEMBER["epochs"] and len(set(epochs)) == 1
-    assert "waiting until it is done" in caplog.text and "going on after epoch 4 of 4" in caplog.text
+    assert "waiting until it is done" in caplog.text
+    assert "this training is done, by the job that worked on it before" in caplog.text
     monkeypatch.undo()
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == run(arrays, tmp_path / "alone")
 
@@ -158,7 +161,7 @@ def test_job_that_was_taken_for_gone_writes_nothing_more(arrays, tmp_path, monke
 @pytest.mark.parametrize("torn", ["state cut", "state changed", "state empty", "no label", "label cut"])
 def test_whatever_is_torn_of_a_state_the_one_before_is_used(tmp_path, caplog, torn):
     for epoch in (1, 2):
-        state.save(tmp_path, "mark", epoch, {"history": list(range(epoch))}, {})
+        state.save(tmp_path, "mark", epoch, {"history": list(range(epoch))}, FLOAT32)
     file, label = tmp_path / "epoch-00002.pt", tmp_path / "epoch-00002.json"
     content = file.read_bytes()
     if torn == "no label":  # killed between the two
@@ -168,16 +171,57 @@ def test_whatever_is_torn_of_a_state_the_one_before_is_used(tmp_path, caplog, to
     else:
         changed = content[:200] + bytes([content[200] ^ 1]) + content[201:]
         file.write_bytes({"state cut": content[:-1], "state changed": changed, "state empty": b""}[torn])
-    assert state.load(tmp_path, "mark") == {"history": [0]}
+    assert state.load(tmp_path, "mark", "float32") == {"history": [0]}
     assert "epoch-00002.pt is not whole" in caplog.text
 
 
 def test_two_torn_states_are_a_fresh_start(tmp_path):
     for epoch in (1, 2):
-        state.save(tmp_path, "mark", epoch, {"history": []}, {})
+        state.save(tmp_path, "mark", epoch, {"history": []}, FLOAT32)
         (tmp_path / f"epoch-0000{epoch}.pt").write_bytes(b"")
-    assert state.load(tmp_path, "mark") is None
+    assert state.load(tmp_path, "mark", "float32") is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_state_of_another_precision_is_refused_and_kept(tmp_path):
+    state.save(tmp_path, "mark", 1, {"history": [0]}, {"precision": "bfloat16"})
+    with pytest.raises(InputError, match=r"trained in bfloat16, .* float16: .* gpu_model"):
+        state.load(tmp_path, "mark", "float16")
+    assert state.load(tmp_path, "mark", "bfloat16") == {"history": [0]}
+
+
+def test_state_that_cannot_be_read_for_a_moment_is_not_thrown_away(tmp_path, monkeypatch):
+    state.save(tmp_path, "mark", 1, {"history": [0]}, FLOAT32)
+
+    def stale(_):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(state, "read_json", stale)
+        with pytest.raises(OSError, match="Stale"):
+            state.load(tmp_path, "mark", "float32")
+    assert state.load(tmp_path, "mark", "float32") == {"history": [0]}
+
+
+def test_outputs_of_the_job_before_are_not_written_again(arrays, tmp_path):
+    run(arrays, tmp_path / "run")
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").glob("*.*")}
+    run(arrays, tmp_path / "run")
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    run(arrays, tmp_path / "run", mark="other")
+    assert (tmp_path / "run" / "run.json").stat().st_mtime_ns != written[tmp_path / "run" / "run.json"]
+
+
+@pytest.mark.parametrize(("given", "refused"), [("0", True), ("GPU-7a", True), ("", False), ("NoDevFiles", False)])
+def test_a_gpu_that_torch_cannot_use_is_not_held_idle(tmp_path, monkeypatch, given, refused):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(precision, "DRIVER", tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    if refused:
+        with pytest.raises(InputError, match=f"GPU {given}, which torch .* cannot use: .*doctor"):
+            precision.choose()
+    else:
+        assert precision.choose().device.type == "cpu"
 
 
 def test_keep_last_keeps_the_last_epoch(arrays, tmp_path):

@@ -51,6 +51,8 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.replace(target, old)  # removing it in its place would show half of it
         os.replace(part, target)
     finally:
+        if not target.exists() and any(old.iterdir()):
+            os.replace(old, target)  # ended between the two
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
 

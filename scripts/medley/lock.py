@@ -72,12 +72,14 @@ def _acquire(folder: Path) -> Path:
     while True:
         newest, ask = _newest(folder), time.monotonic() - asked >= TELL
         with contextlib.suppress(FileExistsError):  # another waiter was faster
-            if newest is None:
-                return _make(folder / "lock-00001.json")
-            if reason := _why_gone(newest, ask):
-                file = _make(folder / f"lock-{_number(newest) + 1:05d}.json")
-                logging.info("%s: taken over, since %s", folder, reason)
-                return file
+            if newest is None or (reason := _why_gone(newest, ask)):
+                file = _make(folder / f"lock-{_number(newest) + 1 if newest else 1:05d}.json")
+                if _newest(folder) == file:
+                    if newest:
+                        logging.info("%s: taken over, since %s", folder, reason)
+                    return file
+                file.unlink(missing_ok=True)  # others went on while this process slept: theirs is the lock
+                continue
         if newest and ask:
             asked, owner = time.monotonic(), _read(newest)
             place = (owner.get("pid"), owner.get("host"), owner.get("job"))
@@ -128,8 +130,11 @@ def _seconds_silent(file: Path) -> float | None:
         last = os.fstat(stream.fileno()).st_mtime
     if last == FREE:
         return None
-    with tempfile.TemporaryFile(dir=file.parent) as now:
-        return os.fstat(now.fileno()).st_mtime - last
+    try:
+        with tempfile.TemporaryFile(dir=file.parent) as now:
+            return os.fstat(now.fileno()).st_mtime - last
+    except OSError:  # who only looks may have no right to write there
+        return time.time() - last
 
 
 def _show_life(file: Path, done: threading.Event) -> None:

@@ -60,5 +60,5 @@ def job(log: str | None) -> Iterator[None]:
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     """End the process as any exception would, so that what it has in hand is put away."""
-    logging.error("the job was told to end (SIGTERM); what it had finished is kept")
+    logging.warning("the job was told to end (SIGTERM); what it had finished is kept")
     raise SystemExit(128 + number)

@@ -8,11 +8,16 @@ bfloat16 (``make bench ONLY=training``); on one that does not, and for float32, 
 
 import contextlib
 import dataclasses
+import os
 from pathlib import Path
 
 import torch
 
+from medley.errors import InputError
+
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+DRIVER = Path("/proc/driver/nvidia/version")
+NO_GPU = {"", "-1", "NoDevFiles"}  # values of CUDA_VISIBLE_DEVICES that give a job none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +49,19 @@ class Precision:
 
 
 def choose() -> Precision:
-    """Return bfloat16 where GPU or processor has it, float16 on other GPUs, float32 on other processors."""
+    """Return bfloat16 where GPU or processor has it, float16 on other GPUs, float32 on other processors.
+
+    Raises InputError in a job that was given a GPU which torch cannot use: it would hold it and train on the processor.
+    """
     if torch.cuda.is_available():
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         compute = torch.bfloat16 if native else torch.float16
         return Precision(torch.device("cuda"), compute, torch.channels_last)
+    if DRIVER.exists() and os.environ.get("CUDA_VISIBLE_DEVICES", "") not in NO_GPU:
+        raise InputError(
+            f"this job has GPU {os.environ['CUDA_VISIBLE_DEVICES']}, which torch {torch.__version__} cannot use: "
+            "`make doctor` on this node says why (with an older driver: make env TORCH_INDEX=URL)"
+        )
     if BFLOAT16_FLAGS & processor_flags():
         return Precision(torch.device("cpu"), torch.bfloat16, torch.channels_last)
     return Precision(torch.device("cpu"), torch.float32, torch.contiguous_format)

@@ -11,6 +11,7 @@ from medley.files import read_json
 from medley.plan import Training
 
 STARTING = 120  # seconds that a job may take from its log's first line to its state
+ENDED = "was told to end"  # what medley.log writes on SIGTERM
 STAGES = ("done", "running", "waiting", "failed")
 
 
@@ -18,7 +19,7 @@ class Progress(NamedTuple):
     """How far one training is."""
 
     training: Training
-    stage: str  # one of STAGES; waiting: not begun, or between two attempts
+    stage: str  # one of STAGES; waiting: not begun, or ended from outside and not yet begun again
     log: str
     epoch: int  # the last one finished
     epochs: int
@@ -43,6 +44,9 @@ def lines(study: str, trainings: Sequence[Progress]) -> Iterator[str]:
     for progress in trainings:
         if progress.stage == "running":
             yield f"  running  {_name(study, progress)}  {_so_far(progress)}{_end(progress)}"
+    for progress in trainings:
+        if progress.stage == "waiting" and progress.epoch:
+            yield f"  waiting  {_name(study, progress)}  {_so_far(progress)}, ended from outside"
     for progress in trainings:
         if progress.stage == "failed":
             yield f"  failed   {_name(study, progress)}  {_so_far(progress)}"
@@ -70,12 +74,13 @@ def _stage(folder: Path, log: Path) -> str:
     if lock.is_held(folder / "state"):
         return "running"
     try:
-        started = log.stat().st_mtime
+        said, written = log.read_text(encoding="utf-8", errors="replace"), log.stat().st_mtime
     except FileNotFoundError:
         return "waiting"
-    if " ERROR " in log.read_text(encoding="utf-8", errors="replace"):
+    if " ERROR " in said:
         return "failed"
-    return "running" if time.time() - started < STARTING else "failed"
+    ended = ENDED in said or time.time() - written > STARTING
+    return "waiting" if ended else "running"
 
 
 def _last_state(folder: Path) -> dict[str, Any]:

@@ -51,6 +51,9 @@ def train(task: Task, training: samples.Slices, validation: samples.Slices, mark
     while True:
         try:
             with lock.held(folder / "state") as owned:
+                if state.is_answered(folder, mark):
+                    return
+                owned.check()
                 run = Run(task, training, validation, mark, folder)
                 while run.epoch < task.member["epochs"]:
                     run.one_epoch()
@@ -89,7 +92,7 @@ class Run:
         }
         self.peak_memory_before = 0.0
         self._enter_stage()
-        self._restore(state.load(folder / "state", mark))
+        self._restore(state.load(folder / "state", mark, self.precision.names()["precision"]))
 
     @property
     def epoch(self) -> int:
@@ -134,10 +137,9 @@ class Run:
         if stages.begins(self.stages, self.epoch):
             self._enter_stage()
         epochs, seconds = self.task.member["epochs"], ended - started
-        validation_loss = self.history[-1]["validation_loss"]
         logging.info(
             "epoch %d/%d: training loss %.4f, validation loss %.4f (kept: epoch %d), %.0f s, about %.0f s left",
-            *(self.epoch, epochs, train_loss, validation_loss, self.best["epoch"]),
+            *(self.epoch, epochs, train_loss, self.history[-1]["validation_loss"], self.best["epoch"]),
             *(seconds, (epochs - self.epoch) * seconds),
         )
 
@@ -165,16 +167,15 @@ class Run:
     def _validate(self) -> dict[str, float]:
         """Return the mean loss over the validation slices, in batches as in training; their mean Dice if it counts."""
         self.network.eval()
-        order = list(range(len(self.validation)))
         sums = {"validation_loss": 0.0} | ({"validation_dice": 0.0} if self.task.member["keep"] == BEST_DICE else {})
-        for batch in samples.batches(order, self.task.member["batch"]):
+        for batch in samples.batches(range(len(self.validation)), self.task.member["batch"]):
             loss, logits, targets = self._forward(self.validation, batch)
             sums["validation_loss"] += self._finite(loss.item(), self.validation, batch) * len(batch)
             if "validation_dice" in sums:
                 sums["validation_dice"] += (
                     validation.dice(logits, targets, self.task.member["head"]).mean(1).sum().item()
                 )
-        return {name: value / len(order) for name, value in sums.items()}
+        return {name: value / len(self.validation) for name, value in sums.items()}
 
     def _finite(self, value: float, source: samples.Slices, batch: list[int]) -> float:
         """Return the loss of a batch. Raises InputError, naming the batch's cases, when it is not finite."""
@@ -226,8 +227,8 @@ class Run:
                 "random": torch.get_rng_state(),
                 "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             }
-        progress = {**self.history[-1], "epochs": self.task.member["epochs"]}
-        state.save(self.folder / "state", self.mark, self.epoch, parts, progress)
+        more = {**self.history[-1], **self.precision.names(), "epochs": self.task.member["epochs"]}
+        state.save(self.folder / "state", self.mark, self.epoch, parts, more)
 
     def _restore(self, saved: dict[str, Any] | None) -> None:
         """Go on from a saved state; the order of the data follows from seed and epoch."""
