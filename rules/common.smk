@@ -122,6 +122,8 @@ def training_task(w):
     """All that a training depends on besides its inputs. One function, since each call costs at planning."""
     chosen = member(w)
     named = {registry.module_name("losses", chosen["loss"])}
+    if "augmentation" in chosen:
+        named.add(registry.module_name("augmentations", chosen["augmentation"]))
     for stage in [chosen, *chosen.get("stages", [])]:
         named |= {registry.module_name(f"{key}s", stage[key]) for key in ("optimiser", "schedule") if key in stage}
     return {

@@ -27,7 +27,7 @@ def main(cases_file: str, quality_file: str, output: str, reader_name: str, reci
             grid = preprocess.geometry(case.shape, case.spacing, recipe)
             truth = source.read_mask(case) if case.mask else np.zeros(grid.native, dtype=np.uint8)
             try:
-                image, mask = preprocess.preprocess(source.read_image(case), truth, grid, recipe["intensity"])
+                image, mask = preprocess.preprocess(source.read_image(case), truth, grid, recipe)
             except InputError as error:
                 raise InputError(f"{case.image}: {error}") from None
             entries[case.case] = {

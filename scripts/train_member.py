@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medley import samples, splits, state, store, train
+from medley import augmentations, samples, splits, state, store, train
 from medley.files import sha256
 from medley.labels import with_regions
 from medley.log import job
@@ -25,7 +25,11 @@ def main(
     values = with_regions(index["labels"], regions)
     member = task["member"]
     parts = {part: splits.read(split)[fold][part] for part in ("train", "validation")}
-    held = [samples.Slices(arrays, cases, member["labels"], values, member["head"]) for cases in parts.values()]
+    changes = {"train": augmentations.build(member["augmentation"])} if "augmentation" in member else {}
+    held = [
+        samples.Slices(arrays, cases, member["labels"], values, member["head"], changes.get(part))
+        for part, cases in parts.items()
+    ]
     mark = state.fingerprint(
         {
             "task": task,

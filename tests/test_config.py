@@ -26,6 +26,8 @@ KNOWN = Known(
     tables=frozenset({"accuracy"}),
     figures=frozenset({"curves"}),
     heads={"bce": ("sigmoid",)},
+    augmentations={"flips": frozenset({"axes"}), "noise": frozenset()},
+    intensities={"noise": ("minmax",)},
     narrowable=("resnet",),
 )
 
@@ -129,6 +131,11 @@ def test_the_example_is_accepted(raw):
          "volume), or {percentile: [low, high]} (clip there, then zero mean and unit variance)"),
         ("recipes.fine.intensity.percentile", [90, 5],
          "recipes.fine.intensity.percentile: [90, 5] does not rise; write [low, high]"),
+        ("recipes.pad.resize", [224, 224], "recipes.pad.resize: it says how many voxels; remove it, or shape"),
+        ("recipes.fine.resize", [224, 224], "recipes.fine.resize: it says how many voxels; remove it, or spacing"),
+        ("recipes.fine.resize", 224, "recipes.fine.resize: 224 is a whole number; write a list"),
+        ("recipes.fine.clahe", 2, "recipes.fine.clahe: needs grey values in [0, 1]; write intensity: minmax"),
+        ("recipes.pad.clahe", 0, "recipes.pad.clahe: 0 is not allowed; write more than 0"),
         ("studies.cine.datasets", ["heart"], "studies.cine.datasets: no dataset 'heart'; did you mean 'hearts'?"),
         ("studies.cine.splits.folds.folds", 1, "studies.cine.splits.folds.folds: 1 is not allowed; write at least 2"),
         ("studies.cine.splits.single.folds", 3,
@@ -169,6 +176,14 @@ def test_the_example_is_accepted(raw):
          "studies.cine.members.fpn-pretrained.weights: no weights 'imagenet' of tu-resnet34; write null"),
         ("studies.cine.members.fpn.recipe", "padd",
          "studies.cine.members.fpn.recipe: no recipe 'padd'; did you mean 'pad'?"),
+        ("studies.cine.training.augmentation", "flip",
+         "studies.cine.training.augmentation: no augmentation 'flip'; did you mean 'flips'?"),
+        ("studies.cine.members.fpn.augmentation", {"name": "flips", "axis": 0},
+         "studies.cine.members.fpn.augmentation.axis: no option of flips 'axis'; did you mean 'axes'?"),
+        ("studies.cine.training.augmentation", "noise", "studies.cine.members.unet.augmentation: noise is not for "
+         "intensity percentile (fine); take a recipe with intensity minmax"),
+        ("studies.cine.members.fpn.sampling", "combination",
+         "studies.cine.members.fpn.sampling: combination is not allowed; did you mean 'combinations'?"),
         ("studies.cine.members.fpn-parts.labels", ["RV", "MY"],
          "studies.cine.members.fpn-parts.labels: no label of hearts 'MY'; did you mean 'MYO'?"),
         ("studies.cine.members.fpn-parts.labels", ["heart", "LV"],
@@ -407,6 +422,24 @@ def test_a_preset_changes_the_size_of_a_run(raw):
     assert {member["width"] for member in study["members"].values()} == {0.25}
 
 
+def test_what_is_not_written_of_recipes_and_members_is_absent(raw):
+    """A default would change every finished training."""
+    resolved = config.resolve(raw)
+    assert set(resolved["recipes"]["pad"]) == {"intensity", "spacing", "shape"}
+    assert not {"augmentation", "sampling"} & set(resolved["studies"]["cine"]["members"]["fpn"])
+
+
+@pytest.mark.parametrize(("scale", "resized"), [(1, [224, 250]), (0.5, [128, 128]), (0.01, [32, 32])])
+def test_a_smaller_run_resizes_to_fewer_voxels_in_steps_of_32(raw, scale, resized):
+    raw["recipes"]["pad"] = {"intensity": "minmax", "resize": [224, 250], "clahe": 2.0}
+    raw["image_scale"] = scale
+    raw["studies"]["cine"]["members"]["fpn"] |= {"sampling": "combinations", "augmentation": "noise"}
+    resolved = config.resolve(raw)
+    expected = {"intensity": "minmax", "spacing": None, "shape": None, "resize": resized, "clahe": 2.0}
+    assert resolved["recipes"]["pad"] == expected
+    assert resolved["studies"]["cine"]["members"]["fpn"]["augmentation"] == "noise"
+
+
 def test_resolving_leaves_its_argument_alone(raw):
     before = copy.deepcopy(raw)
     config.resolve(changed(raw, "preset", "small"))
@@ -536,6 +569,9 @@ def test_readers_and_losses_are_known_without_importing_them(tmp_path):
     for package in ("datasets", "losses", "models", "optimisers", "schedules"):
         (library / package).mkdir(parents=True)
         (library / package / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    (library / "augmentations").mkdir()
+    (library / "augmentations" / "noise.py").write_text("INTENSITIES = ('minmax',)\ndef build(strong=False): ...\n")
+    (library / "augmentations" / "flips.py").write_text("import torch\n")
     (library / "datasets" / "lungs.py").write_text("import torch\nLABELS: dict = {'lung': (1, 2)}\n")
     (library / "datasets" / "helper.py").write_text("import torch\n")
     (library / "losses" / "bce.py").write_text("raise RuntimeError('imported')\nHEADS = ('sigmoid',)\n")
@@ -557,6 +593,8 @@ def test_readers_and_losses_are_known_without_importing_them(tmp_path):
         tables=frozenset({"cost"}),
         figures=frozenset({"curves"}),
         heads={"bce": ("sigmoid",)},
+        augmentations={"noise": frozenset({"strong"}), "flips": frozenset()},
+        intensities={"noise": ("minmax",)},
         narrowable=("vgg",),
     )
 

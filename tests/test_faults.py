@@ -1,6 +1,6 @@
 """Jobs and the main process are killed at random moments, then run again: the same bytes as without.
 
-FAULT_COUNT kills of each kind and signal (one unless told, twenty in `make test-faults`), at moments that
+FAULT_COUNT kills of each kind and signal (two unless told, twenty in `make test-faults`), at moments that
 follow from FAULT_SEED; the seed is part of each test's name. Moments are spread over the undisturbed
 duration of the process; as jobs mostly load libraries, every other one counts from when the job begins to write.
 """
@@ -21,7 +21,7 @@ import pytest
 
 from tests.disturbed import ENSEMBLE, MODEL, PATIENCE, PREDICTION, RESULTS, TABLE, TRAINING, Workflow, wait_for
 
-COUNT = int(os.environ.get("FAULT_COUNT") or 1)
+COUNT = int(os.environ.get("FAULT_COUNT") or 2)
 SEED = int(os.environ.get("FAULT_SEED") or secrets.randbelow(1_000_000))
 WRITING = 0.25  # at most this part of a job's duration
 

@@ -306,6 +306,16 @@ def test_full_disk_leaves_no_lock_without_an_owner(tmp_path, monkeypatch):
     assert not waits(tmp_path)
 
 
+def test_owner_notices_though_the_folder_is_listed_as_it_was(tmp_path, monkeypatch):
+    """A network file system answers a listing from its cache; opening the file asks the server."""
+    with lock.held(tmp_path) as owned:
+        monkeypatch.setattr(lock, "_newest", lambda folder: owned.file)
+        owned.check()
+        owned.file.unlink()
+        with pytest.raises(lock.LostError):
+            owned.check()
+
+
 def test_torn_lock_file_counts_as_one_until_it_is_silent(tmp_path):
     file = tmp_path / "lock-00001.json"
     file.touch()

@@ -1,13 +1,17 @@
 """Recipes there and back, against hand-computed windows."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medley.preprocess import geometry, scale_intensity
+from medley import contrast
+from medley.errors import InputError
+from medley.preprocess import geometry, preprocess, scale_intensity
 
 PAD = {"intensity": "minmax", "spacing": None, "shape": [6, 4, 3]}
+RESIZED = {"intensity": "minmax", "spacing": None, "shape": None, "resize": [32, 48]}
 AUDITED = {"intensity": {"percentile": [0.5, 99.5]}, "spacing": [1.5, 1.5, None], "shape": [32, 32, None]}
 
 sizes = st.tuples(st.integers(1, 12), st.integers(1, 12), st.integers(1, 8))
@@ -94,3 +98,79 @@ def test_percentile_clips_and_standardises():
 @pytest.mark.parametrize("intensity", ["minmax", {"percentile": [0.5, 99.5]}])
 def test_constant_image_becomes_zero(intensity):
     assert not scale_intensity(np.full((1, 2, 3, 3), 9, dtype=np.float32), intensity).any()
+
+
+def blobs(rows, columns, slices=1):
+    """Smooth shapes, and bright noise in a corner."""
+    generator = np.random.default_rng(0)
+    image = np.stack([cv2.GaussianBlur(generator.random((rows, columns)), None, 6) for _ in range(slices)])
+    image[:, : rows // 4, : columns // 4] += 0.2 * generator.random((rows // 4, columns // 4))
+    return image[None].astype(np.float32)
+
+
+def test_resize_takes_means_over_areas_whatever_the_spacing():
+    image, mask = blobs(64, 72, 2), (blobs(64, 72, 2)[0] > 0.5).astype(np.uint8) * 5
+    for spacing in ((1, 1, 3), (1.5, 1.2, 1)):
+        grid = geometry((64, 72, 2), spacing, RESIZED)
+        resized, there = preprocess(image, mask, grid, RESIZED)
+        assert (resized.dtype, there.dtype) == (np.float32, np.uint8)
+        scaled = (image - image.min()) / (image.max() - image.min())
+        expected = np.stack([cv2.resize(plane, (48, 32), interpolation=cv2.INTER_AREA) for plane in scaled[0]])
+        np.testing.assert_allclose(resized[0], expected, atol=1e-5)
+        covered = np.stack(
+            [cv2.resize((plane > 0).astype(np.float32), (48, 32), interpolation=cv2.INTER_AREA) for plane in mask]
+        )
+        decided = np.abs(covered - 0.5) > 1e-3
+        np.testing.assert_array_equal(there[decided], 5 * (covered > 0.5)[decided])
+        assert 0 < there.mean() < 5
+
+
+def test_the_way_back_of_resize_is_linear_and_reaches_everywhere():
+    grid = geometry((64, 72, 2), (1, 1, 3), RESIZED)
+    assert grid.inside().all()
+    inside = np.random.default_rng(0).random((3, 2, 32, 48), dtype=np.float32)
+    native = grid.undo(inside, outside=[0, 0, 0])
+    assert native.shape == (3, 2, 64, 72)
+    expected = cv2.resize(inside[1, 1], (72, 64), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(native[1, 1], expected, atol=1e-5)
+
+
+def test_probabilities_there_and_back_again():
+    grid = geometry((64, 72, 1), (1, 1, 3), RESIZED)
+    smooth = cv2.GaussianBlur(np.random.default_rng(0).random((32, 48), dtype=np.float32), None, 3)[None, None]
+    again = grid.apply_image(grid.undo(smooth, outside=[0]))
+    np.testing.assert_allclose(again, smooth, atol=0.01)
+
+
+def test_clahe_is_that_of_albumentations_on_three_channels():
+    import albumentations
+
+    transform = albumentations.CLAHE(clip_limit=(2, 2), tile_grid_size=(8, 8), p=1)
+    image = scale_intensity(blobs(224, 224, 2), "minmax")
+    ours = contrast.equalise(image, 2.0)
+    assert ours.dtype == np.float32 and ours.shape == image.shape
+    for number in range(2):
+        theirs = transform(image=np.dstack([image[0, number]] * 3))["image"]
+        np.testing.assert_array_equal(ours[0, number], theirs[..., 1])
+        # the three channels of theirs are equal but for rounding, so that one may stand for them
+        assert np.abs(theirs - ours[0, number, ..., None]).max() * 255 == pytest.approx(1, abs=0.01)
+    alone = transform(image=image[0, 0][..., None])["image"][..., 0]
+    assert np.abs(alone - ours[0, 0]).max() * 255 > 5  # on grey values it is something else
+
+
+def test_clahe_bounds_values_and_comes_last():
+    recipe = {**RESIZED, "resize": [96, 96], "clahe": 2.0}
+    image, mask = blobs(128, 128), np.zeros((1, 128, 128), np.uint8)
+    grid = geometry((128, 128, 1), (1, 1, 1), recipe)
+    before, _ = preprocess(image, mask, grid, RESIZED)
+    after, _ = preprocess(image, mask, grid, recipe)
+    np.testing.assert_array_equal(after, contrast.equalise(before, 2.0))
+    assert after.std() > before.std()
+    beyond = 3 * before - 1
+    np.testing.assert_array_equal(contrast.equalise(beyond, 2.0), contrast.equalise(beyond.clip(0, 1), 2.0))
+
+
+def test_arrays_of_another_size_than_the_table_says_are_refused():
+    grid = geometry((64, 72, 1), (1, 1, 1), RESIZED)
+    with pytest.raises(InputError, match=r"the image has \(1, 72, 64\)"):
+        preprocess(blobs(72, 64), np.zeros((1, 64, 72), np.uint8), grid, RESIZED)

@@ -355,3 +355,35 @@ def test_loss_that_is_not_finite_in_validation_stops_too(arrays, tmp_path, monke
     monkeypatch.setattr(train.Run, "_forward", lambda self, source, batch: [torch.tensor(float("nan"))] * 3)
     with pytest.raises(InputError, match="loss became nan in epoch 1 on a batch of d"):
         run(arrays, tmp_path / "run")
+
+
+def test_sampling_and_augmentation_reach_the_training_alone_and_resume(arrays, tmp_path, monkeypatch):
+    """The order is drawn by weight, each batch has a key of its own, and what is stopped goes on alike."""
+    member = {**MEMBER, "sampling": "combinations"}
+    keys = []
+
+    def flip(image, mask, generator):
+        turn = generator.random() < 0.5
+        return (image[..., ::-1], mask[..., ::-1]) if turn else (image, mask)
+
+    def train_it(folder):
+        held = [
+            samples.Slices(arrays, cases, member["labels"], VALUES, member["head"], flip if cases == "abc" else None)
+            for cases in ("abc", "d")
+        ]
+        batch = held[0].batch
+        held[0].batch = lambda chosen, key=None: keys.append((tuple(chosen), tuple(key))) or batch(chosen, key)
+        train.train(train.Task(member, VALUES, 0, 1, None), *held, "mark", folder)
+        return (folder / "model.safetensors").read_bytes()
+
+    whole = train_it(tmp_path / "whole")
+    assert [key for _, key in keys] == [(0, epoch, number) for epoch in range(4) for number in (1, 2, 3)]
+    drawn = [sample for chosen, key in keys if key[1] == 0 for sample in chosen]
+    assert drawn == samples.weighted_order([1 / 12] * 12, 0, 0)
+    with monkeypatch.context() as patched:
+        stop_after(patched, 2)
+        with pytest.raises(KeyboardInterrupt):
+            train_it(tmp_path / "stopped")
+    assert train_it(tmp_path / "stopped") == whole
+    plain = run(arrays, tmp_path / "plain", member)
+    assert plain != whole

@@ -167,6 +167,8 @@ def _recipe(recipe: Config, image_scale: float) -> Config:
         if filled["spacing"]:  # the same field of view in fewer voxels
             *plane, between = filled["spacing"]
             filled["spacing"] = [size and size / image_scale for size in plane] + [between]
+        if "resize" in filled:
+            filled["resize"] = [_scaled(size, image_scale) for size in filled["resize"]]
     return filled
 
 

@@ -39,6 +39,8 @@ class Known(NamedTuple):
     tables: frozenset[str]
     figures: frozenset[str]
     heads: Mapping[str, tuple[str, ...]] = {}  # loss -> its heads, where it is not for all
+    augmentations: Mapping[str, Options] = {}
+    intensities: Mapping[str, tuple[str, ...]] = {}  # augmentation -> its intensities, if not all
     narrowable: tuple[str, ...] = ()  # how the names begin of encoders that can have another width than 1
 
 
@@ -61,6 +63,12 @@ def known(scripts: Path = SCRIPTS) -> Known:
         tables=frozenset(path.stem.removeprefix("tabulate_") for path in scripts.glob("tabulate_*.py")),
         figures=frozenset(path.stem.removeprefix("plot_") for path in scripts.glob("plot_*.py")),
         heads={name: heads for name, path in _modules(library / "losses") if (heads := _literal(path, "HEADS", ()))},
+        augmentations={name: _options(path) for name, path in _modules(library / "augmentations")},
+        intensities={
+            name: intensities
+            for name, path in _modules(library / "augmentations")
+            if (intensities := _literal(path, "INTENSITIES", ()))
+        },
         narrowable=_literal(library / "models" / f"{ENCODERS}.py", "NARROWABLE", ()),
     )
 

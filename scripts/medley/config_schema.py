@@ -4,7 +4,7 @@ import copy
 import difflib
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,12 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {near[0]!r}?"
     return f"known: {', '.join(names)}" if names else "there is none"
+
+
+def unknown(path: str, what: str, name: str, choices: Iterable[str]) -> Iterator[str]:
+    """Yield a line unless ``name`` is one of ``choices``."""
+    if name not in choices:
+        yield f"{path}: no {what} {name!r}; {suggestion(name, choices)}"
 
 
 def foreign_keys(value: Any, path: tuple[Any, ...] = ()) -> list[str]:

@@ -1,7 +1,8 @@
 """Recipes: from the native grid to the arrays that networks see, and the way back.
 
-A recipe scales intensities, resamples to a spacing, and pads or crops about the centre to a shape.
-Each step is optional; sizes and spacings stand in the order rows, columns, slices.
+A recipe scales intensities, resamples to a spacing, and pads or crops about the centre to a shape; or it
+resizes slices to rows and columns, whatever their spacing. Last it may equalise contrast. Each step is
+optional; sizes and spacings stand in the order rows, columns, slices.
 """
 
 import dataclasses
@@ -27,18 +28,19 @@ class Geometry:
     native: Size  # the raw file's grid
     resampled: Size  # after resampling, before pad and crop
     window: Size  # the recipe's grid
+    area: bool = False  # whether samples that become fewer are means over areas
 
     def apply_image(self, image: Floats) -> Floats:
         """Return ``image`` (channels, slices, rows, columns) on the recipe's grid.
 
-        Cubic resampling; padded with each channel's minimum.
+        Cubic resampling, or means over areas; padded with each channel's minimum.
         """
-        channels = [resample(channel, self.resampled, order=3) for channel in image]
+        channels = [resample(channel, self.resampled, order="area" if self.area else 3) for channel in image]
         return np.stack([self._cut(channel, channel.min()) for channel in channels])
 
     def apply_mask(self, mask: Mask) -> Mask:
         """Return ``mask`` (slices, rows, columns) on the recipe's grid; exact where nothing is resampled."""
-        return self._cut(resample_mask(mask, self.resampled), 0)
+        return self._cut(resample_mask(mask, self.resampled, order="area" if self.area else 1), 0)
 
     def undo(self, probabilities: Floats, outside: Sequence[float]) -> Floats:
         """Return ``probabilities`` (channels, slices, rows, columns) on the native grid.
@@ -81,6 +83,9 @@ class Geometry:
 
 def geometry(shape: Size, spacing: tuple[float, float, float], recipe: Mapping[str, Any]) -> Geometry:
     """Return what ``recipe`` does to a grid of ``shape`` (voxels) and ``spacing`` (mm): rows, columns, slices."""
+    if "resize" in recipe:
+        resized = (shape[2], *recipe["resize"])
+        return Geometry(slices_first(shape), resized, resized, area=True)
     spacings = recipe["spacing"] or (None,) * 3
     sizes = recipe["shape"] or (None,) * 3
     rows, columns, slices = (
@@ -104,8 +109,8 @@ def scale_intensity(image: Floats, intensity: Any) -> Floats:
     return np.stack([INTENSITIES[name](channel, options) for channel in image])
 
 
-def preprocess(image: Floats, mask: Mask, grid: Geometry, intensity: Any) -> tuple[Floats, Mask]:
-    """Return image and mask on the recipe's grid, intensities scaled on the native one.
+def preprocess(image: Floats, mask: Mask, grid: Geometry, recipe: Mapping[str, Any]) -> tuple[Floats, Mask]:
+    """Return image and mask on the recipe's grid: intensities scaled on the native one, contrast equalised on this.
 
     Raises InputError when the two do not have the geometry's native shape.
     """
@@ -115,7 +120,12 @@ def preprocess(image: Floats, mask: Mask, grid: Geometry, intensity: Any) -> tup
                 f"the {what} has {shape} slices, rows, columns, the table of cases says {grid.native}: the file has "
                 "changed; list the cases again (snakemake -c1 all -R index_cases)"
             )
-    return grid.apply_image(scale_intensity(image, intensity)), grid.apply_mask(mask)
+    scaled = grid.apply_image(scale_intensity(image, recipe["intensity"]))
+    if "clahe" in recipe:
+        from medley import contrast
+
+        scaled = contrast.equalise(scaled, recipe["clahe"])
+    return scaled, grid.apply_mask(mask)
 
 
 def _minmax(channel: Floats, _: None) -> Floats:

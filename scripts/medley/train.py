@@ -147,11 +147,11 @@ class Run:
         """Return the mean loss over the epoch's slices, each seen once in an order fixed by seed and epoch."""
         self.network.train()
         stages.keep_frozen(self.frozen)
-        order = samples.epoch_order(len(self.training), self.task.seed, self.epoch)
+        order = self.training.order(self.task.member.get("sampling"), self.task.seed, self.epoch)
         total, told = 0.0, time.monotonic()
         cut = samples.batches(order, self.task.member["batch"])
         for number, batch in enumerate(cut, start=1):
-            loss, *_ = self._forward(self.training, batch)
+            loss, *_ = self._forward(self.training, batch, (self.task.seed, self.epoch, number))
             value = self._finite(loss.item(), self.training, batch)
             self.optimiser.zero_grad(set_to_none=True)
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -206,9 +206,9 @@ class Run:
         """Return in words which state there is to go on from."""
         return f"epoch {self.epoch} is kept in {self.folder / 'state'}" if self.epoch else "no epoch was finished"
 
-    def _forward(self, source: samples.Slices, batch: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _forward(self, source: samples.Slices, batch: list[int], key: samples.Key = None) -> tuple[torch.Tensor, ...]:
         """Return loss and logits of a batch, in float32 from a network in the machine's precision, and its targets."""
-        images, targets = source.batch(batch)
+        images, targets = source.batch(batch, key)
         inputs = torch.from_numpy(images).to(self.precision.device, memory_format=self.precision.layout)
         with self.precision.autocast():
             logits = self.network(inputs).float()

@@ -35,7 +35,7 @@ MEMBER = {
 class Held(samples.Slices):
     """Slices that read one batch of each size, and give it again and again."""
 
-    def batch(self, chosen: Any) -> Any:
+    def batch(self, chosen: Any, key: Any = None) -> Any:
         """Return images and targets of as many samples as are chosen."""
         if not hasattr(self, "held"):
             self.held: dict[int, Any] = {}
