@@ -269,13 +269,9 @@ def training_files(file, protocol=None):
         if protocol:
             split, names = protocol_of(w.study, protocol)["split"], plan.members_shown(CONFIG, w.study, protocol)
             found = [t for t in found if t.split == split and t.member in names]
-        return [path_of_training(w.study, t, file) for t in found]
+        return [f"{plan.training_folder(RESULTS, w.study, t)}/{file}" for t in found]
 
     return of
-
-
-def path_of_training(study, t, file):
-    return f"{RESULTS}/{study}/{t.dataset}/{t.split}/members/{t.member}/fold-{t.fold}/seed-{t.seed}/{file}"
 
 
 def cases_of_study(w):
@@ -339,7 +335,11 @@ def arrays_run():
 
 def trainings_run(file):
     """`file` of every network to train."""
-    return [path_of_training(study, t, file) for study in CONFIG["all"] for t in plan.trainings(CONFIG, study)]
+    return [
+        f"{plan.training_folder(RESULTS, study, training)}/{file}"
+        for study in CONFIG["all"]
+        for training in plan.trainings(CONFIG, study)
+    ]
 
 
 def evaluations_run(file, kinds=("members", "ensembles")):

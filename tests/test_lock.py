@@ -257,6 +257,24 @@ def test_slurm_job_is_found_above_a_process_without_its_variables(tmp_path):
     assert answer.stdout == "4712\n"
 
 
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [
+        ("JobId=7 SubmitTime=2026-11-21T23:59:30 EligibleTime=2026-11-21T23:59:30 StartTime=2026-11-22T00:01:00", 90),
+        ("JobId=7 SubmitTime=2026-11-21T23:59:30 StartTime=Unknown", 0),
+        ("slurm_load_jobs error: Invalid job id specified", 0),
+    ],
+)
+def test_wait_in_the_queue_is_what_slurm_says(tmp_path, monkeypatch, answer, seconds):
+    (tmp_path / "scontrol").write_text(f'#!/bin/sh\ntest "$*" = "show job 7 --oneliner" && echo "{answer}"\n')
+    (tmp_path / "scontrol").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(process, "slurm_job", lambda: "7")
+    assert process.slurm_wait_seconds() == seconds
+    monkeypatch.setattr(process, "slurm_job", lambda: None)
+    assert process.slurm_wait_seconds() == 0
+
+
 def test_stalled_owner_that_wakes_up_notices(tmp_path):
     with lock.held(tmp_path) as owned:
         owned.file.unlink()

@@ -69,6 +69,17 @@ def assert_equal_to_monai(measured, pair, spacing):
     assert {name: measured[name] for name in expected} == pytest.approx(expected, rel=1e-6)
 
 
+def from_distances(there, back):
+    """The four surface metrics, by their definitions, from all distances in both directions."""
+    pooled = np.concatenate([there, back])
+    return {
+        "hd": pooled.max(),
+        "hd95": max(np.percentile(there, 95), np.percentile(back, 95)),
+        "assd": pooled.mean(),
+        "nsd": np.mean(pooled <= TOLERANCE + 1e-6),
+    }
+
+
 def by_brute_force(truth, prediction, spacing):
     """Border voxels by looking at each neighbour, distances between all pairs."""
 
@@ -82,13 +93,7 @@ def by_brute_force(truth, prediction, spacing):
 
     of_truth, of_prediction = border(truth), border(prediction)
     there, back = distances(of_truth, of_prediction), distances(of_prediction, of_truth)
-    pooled = np.array(there + back)
-    return {
-        "hd": pooled.max(),
-        "hd95": max(np.percentile(there, 95), np.percentile(back, 95)),
-        "assd": pooled.mean(),
-        "nsd": np.mean(pooled <= TOLERANCE + 1e-6),
-    }
+    return from_distances(there, back)
 
 
 @FEWS
@@ -121,13 +126,7 @@ def by_scipy(truth, prediction, spacing):
     borders = [mask & ~ndimage.binary_erosion(mask) for mask in (truth, prediction)]
     away = [ndimage.distance_transform_edt(~border, sampling=spacing) for border in borders]
     there, back = away[1][borders[0]], away[0][borders[1]]
-    pooled = np.concatenate([there, back])
-    return {
-        "hd": pooled.max(),
-        "hd95": max(np.percentile(there, 95), np.percentile(back, 95)),
-        "assd": pooled.mean(),
-        "nsd": np.mean(pooled <= TOLERANCE + 1e-6),
-    }
+    return from_distances(there, back)
 
 
 @FEWS

@@ -22,6 +22,12 @@ class Training(NamedTuple):
     seed: int
 
 
+def training_folder(results: str, study: str, training: Training) -> str:
+    """Return the folder of a network's outputs."""
+    dataset, split, member, fold, seed = training
+    return f"{results}/{study}/{dataset}/{split}/members/{member}/fold-{fold}/seed-{seed}"
+
+
 class Evaluation(NamedTuple):
     """One predictor to judge; ``kind`` is members or ensembles."""
 

@@ -55,7 +55,7 @@ class Predictor:
             "images": self.images,
             "seconds": self.seconds,
             "images_per_second": self.images / self.seconds if self.seconds else None,
-            "queue_seconds": process.slurm_wait_seconds() or 0.0,
+            "queue_seconds": process.slurm_wait_seconds(),
             "peak_memory_mb": process.peak_memory_mb(),
             "peak_gpu_memory_mb": torch.cuda.max_memory_allocated() / 2**20 if gpu else None,
             "device": torch.cuda.get_device_name() if gpu else "cpu",

@@ -81,17 +81,18 @@ def slurm_job_ended(job: str) -> bool:
     return bool(states) and not states & RUNS
 
 
-def slurm_wait_seconds() -> float | None:
-    """Return the seconds that this process's SLURM job waited to start; None without SLURM, or where it cannot say."""
-    command = ["scontrol", "show", "job", slurm_job() or "", "--oneliner"]
-    if not command[3]:
-        return None
+def slurm_wait_seconds() -> float:
+    """Return the seconds that this process's SLURM job waited to start; 0 without SLURM, or where it cannot say."""
+    job = slurm_job()
+    if job is None:
+        return 0.0
+    command = ["scontrol", "show", "job", job, "--oneliner"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=SLURM_SECONDS, check=True).stdout
         fields = dict(field.split("=", 1) for field in answer.split() if "=" in field)
         started, asked = (datetime.datetime.fromisoformat(fields[key]) for key in ("StartTime", "SubmitTime"))
     except (OSError, subprocess.SubprocessError, KeyError, ValueError):
-        return None
+        return 0.0
     return (started - asked).total_seconds()
 
 

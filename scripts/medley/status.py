@@ -31,7 +31,7 @@ def of_study(config: Mapping[str, Any], study: str) -> list[Progress]:
     """Return the progress of every training of ``study``; ``config`` is the resolved configuration."""
     members = config["studies"][study]["members"]
     return [
-        _progress(Path(config["results"]), study, training, members[training.member]["epochs"])
+        _progress(config["results"], study, training, members[training.member]["epochs"])
         for training in plan.trainings(config, study)
     ]
 
@@ -43,13 +43,13 @@ def lines(study: str, trainings: Sequence[Progress]) -> Iterator[str]:
     yield f"{study}: {len(trainings)} training{'s' * (len(trainings) != 1)}: {counts}"
     for progress in trainings:
         if progress.stage == "running":
-            yield f"  running  {_name(study, progress)}  {_so_far(progress)}{_end(progress)}"
+            yield f"  running  {_name(study, progress.training)}  {_so_far(progress)}{_end(progress)}"
     for progress in trainings:
         if progress.stage == "waiting" and progress.epoch:
-            yield f"  waiting  {_name(study, progress)}  {_so_far(progress)}, ended from outside"
+            yield f"  waiting  {_name(study, progress.training)}  {_so_far(progress)}, ended from outside"
     for progress in trainings:
         if progress.stage == "failed":
-            yield f"  failed   {_name(study, progress)}  {_so_far(progress)}"
+            yield f"  failed   {_name(study, progress.training)}  {_so_far(progress)}"
             yield from (f"         {line}" for line in end_of_log(progress.log))
     failed = sorted({progress.training.member for progress in trainings if progress.stage == "failed"})
     if failed:
@@ -57,10 +57,10 @@ def lines(study: str, trainings: Sequence[Progress]) -> Iterator[str]:
         yield f"    leave_out: [{', '.join(f'{study}/{member}' for member in failed)}]"
 
 
-def _progress(results: Path, study: str, training: Training, epochs: int) -> Progress:
+def _progress(results: str, study: str, training: Training, epochs: int) -> Progress:
     """Return how far ``training`` is."""
-    place = f"{study}/{_place(training, 'members/')}"
-    folder, log = results / place, results / f"logs/train_member/{study}/{_place(training)}.log"
+    folder = Path(plan.training_folder(results, study, training))
+    log = Path(results, "logs", "train_member", f"{_name(study, training)}.log")
     saved = _last_state(folder / "state")
     epoch, seconds = saved.get("epoch", 0), saved.get("seconds")
     left = None if seconds is None else (epochs - epoch) * seconds
@@ -94,13 +94,9 @@ def _last_state(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def _place(training: Training, members: str = "") -> str:
+def _name(study: str, training: Training) -> str:
     dataset, split, member, fold, seed = training
-    return f"{dataset}/{split}/{members}{member}/fold-{fold}/seed-{seed}"
-
-
-def _name(study: str, progress: Progress) -> str:
-    return f"{study}/{_place(progress.training)}"
+    return f"{study}/{dataset}/{split}/{member}/fold-{fold}/seed-{seed}"
 
 
 def _so_far(progress: Progress) -> str:

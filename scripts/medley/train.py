@@ -87,12 +87,11 @@ class Run:
         self.kept: dict[str, torch.Tensor] = {}
         self.cost = {
             "attempts": 1,
-            "queue_seconds": process.slurm_wait_seconds() or 0.0,
+            "queue_seconds": process.slurm_wait_seconds(),
             **dict.fromkeys(("train_seconds", "validation_seconds", "peak_gpu_memory_mb"), 0.0),
         }
         self.peak_memory_before = 0.0
-        self._enter_stage()
-        self._restore(state.load(folder / "state", mark, self.precision.names()["precision"]))
+        self._begin(state.load(folder / "state", mark, self.precision.names()["precision"]))
 
     @property
     def epoch(self) -> int:
@@ -230,12 +229,13 @@ class Run:
         more = {**self.history[-1], **self.precision.names(), "epochs": self.task.member["epochs"]}
         state.save(self.folder / "state", self.mark, self.epoch, parts, more)
 
-    def _restore(self, saved: dict[str, Any] | None) -> None:
-        """Go on from a saved state; the order of the data follows from seed and epoch."""
+    def _begin(self, saved: dict[str, Any] | None) -> None:
+        """Begin, or go on from a saved state; the order of the data follows from seed and epoch."""
+        if saved is not None:
+            self.history, self.kept = saved["history"], saved["kept"]
+        self._enter_stage()
         if saved is None:
             return
-        self.history, self.kept = saved["history"], saved["kept"]
-        self._enter_stage()
         if going := saved.get("going"):
             for part in ("network", "optimiser", "schedule", "scaler"):
                 getattr(self, part).load_state_dict(going[part])

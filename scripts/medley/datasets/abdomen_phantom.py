@@ -6,15 +6,12 @@ fades inwards, noise, and outlines as an expert draws them, a little beside the 
 between loops, so that masks of neighbouring organs overlap. Coordinates and units as in ``abdomen_patient``.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from medley.datasets.abdomen_patient import LARGE_BOWEL, SMALL_BOWEL, STOMACH, Generator, Organ, Patient
-
-Field = npt.NDArray[np.floating[Any]]
+from medley.datasets.drawing import Field, paint, soft
 
 WALL = 2.5  # mm
 WALL_GREY = 0.3
@@ -68,7 +65,7 @@ def _body(patient: Patient, y: Field, x: Field, pixel: float) -> tuple[Field, Fi
     outline = np.sqrt((y / height) ** 2 + (x / width) ** 2)
     for layer, grey in ((0.0, 1.0), (patient.fat, 0.2), (patient.fat + 6, patient.fat_inside)):
         depth = (1 - outline) * height - layer
-        _paint(image, _soft(depth, pixel), grey)
+        paint(image, soft(depth, pixel), grey)
     return image, depth
 
 
@@ -89,15 +86,15 @@ def _depth(organ: Organ, t: float, y: Field, x: Field) -> Field | None:
 
 def _paint_organ(image: Field, organ: Organ, depth: Field, down: Field, texture: Field, pixel: float) -> None:
     """Paint a solid organ, or wall, contents and, in front of these, gas of a hollow one."""
-    inside = _soft(depth, pixel)
+    inside = soft(depth, pixel)
     if not organ.kind:
-        _paint(image, inside, organ.grey * (1 + 0.06 * texture))
+        paint(image, inside, organ.grey * (1 + 0.06 * texture))
         return
-    _paint(image, inside, WALL_GREY)
-    within = _soft(depth - WALL, pixel)
-    _paint(image, within, np.clip(organ.grey + 0.09 * texture, 0.03, None))
+    paint(image, inside, WALL_GREY)
+    within = soft(depth - WALL, pixel)
+    paint(image, within, np.clip(organ.grey + 0.09 * texture, 0.03, None))
     level = (2 * organ.gas - 1) * organ.axes[1]
-    _paint(image, within * _soft(level - down, pixel) * bool(organ.gas), 0.04)
+    paint(image, within * soft(level - down, pixel) * bool(organ.gas), 0.04)
 
 
 def _drawn(depth: Field, kind: int, pixel: float, rng: Generator) -> npt.NDArray[np.bool_]:
@@ -126,14 +123,3 @@ def _scanned(image: Field, patient: Patient, y: Field, x: Field, rng: Generator)
     real, imaginary = ndimage.gaussian_filter(noise, (0, 0.6, 0.6))
     magnitude: Field = np.hypot(blurred + real, imaginary)
     return magnitude
-
-
-def _soft(depth: Field, pixel: float) -> Field:
-    """Return the share of a pixel that lies inside, from the signed depth in mm."""
-    share: Field = np.clip(depth / pixel + 0.5, 0, 1)
-    return share
-
-
-def _paint(image: Field, share: Field, grey: float | Field) -> None:
-    """Blend ``grey`` into ``image``, in place."""
-    image += share * (grey - image)

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from medley import nifti
 from medley.datasets import heart_patient, heart_phantom
-from medley.datasets.heart_patient import Field, Generator
+from medley.datasets.drawing import Field
+from medley.datasets.heart_patient import Generator
 
 GROUPS = ("NOR", "DCM", "HCM", "MINF", "RV")
 FIRST_TEST_PATIENT = 101

@@ -6,13 +6,12 @@ Grey values are relative to blood, 1.0.
 """
 
 import dataclasses
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-Field = npt.NDArray[np.floating[Any]]
+from medley.datasets.drawing import Field
+
 Generator = np.random.Generator
 
 THICKNESSES = (5.0, 6.5, 7.0, 8.0, 10.0)  # mm between slices

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from medley.datasets.heart_patient import Field, Generator, Organ, Patient
+from medley.datasets.drawing import Field, paint, soft
+from medley.datasets.heart_patient import Generator, Organ, Patient
 
 RIGHT_VENTRICLE, MYOCARDIUM, LEFT_VENTRICLE = 1, 2, 3  # as ACDC has them
 
@@ -48,16 +49,16 @@ def _body(patient: Patient, y: Field, x: Field) -> tuple[Field, Field]:
     fat = patient.fat * (1 + 0.6 * np.sin(angle - patient.infarct))
     for shrink, grey in ((0.0, greys["fat"]), (fat, greys["muscle"]), (fat + 10, greys["lung"])):
         outline = np.hypot((y - top) / (height - shrink), (x - left) / (width - shrink))
-        cavity = _soft((1 - outline) * height, pixel)
-        _paint(image, cavity, grey)
+        cavity = soft((1 - outline) * height, pixel)
+        paint(image, cavity, grey)
     return image, cavity
 
 
 def _paint_organs(patient: Patient, image: Field, cavity: Field, t: Field, y: Field, x: Field) -> None:
     """Paint what lies below the diaphragm, and the vessels, into the chest cavity."""
     pixel = patient.spacing[0]
-    below = _soft(31 * t - 27 + x + 0.45 * y, 2 * pixel)  # the diaphragm slants, and comes up to the apex
-    _paint(image, cavity * below, patient.greys["abdomen"] * np.clip(1 + 0.5 * patient.warp[0], 0.2, 2))
+    below = soft(31 * t - 27 + x + 0.45 * y, 2 * pixel)  # the diaphragm slants, and comes up to the apex
+    paint(image, cavity * below, patient.greys["abdomen"] * np.clip(1 + 0.5 * patient.warp[0], 0.2, 2))
     for organ in patient.organs:
         _paint_organ(image, organ, cavity, t, y, x, pixel)
 
@@ -70,7 +71,7 @@ def _paint_organ(image: Field, organ: Organ, cavity: Field, t: Field, y: Field, 
         return
     z = slice(touched[0], touched[-1] + 1)
     squares = ((t[z] - t0) / dt) ** 2 + ((y[z] - y0) / dy) ** 2 + ((x[z] - x0) / dx) ** 2
-    _paint(image[z], _soft((1 - np.sqrt(squares)) * min(dy, dx), pixel) * cavity[z], organ.grey)
+    paint(image[z], soft((1 - np.sqrt(squares)) * min(dy, dx), pixel) * cavity[z], organ.grey)
 
 
 def _paint_heart(patient: Patient, image: Field, systole: bool, t: Field, y: Field, x: Field) -> npt.NDArray[np.uint8]:
@@ -84,18 +85,18 @@ def _paint_heart(patient: Patient, image: Field, systole: bool, t: Field, y: Fie
 
     fat = np.maximum(outer + 5 - radius, right + 5)
     patchy = np.clip(0.5 + ndimage.gaussian_filter(patient.texture, (0, 5 / pixel, 5 / pixel)) * 2, 0, 1)
-    _paint(image, _soft(fat, pixel) * in_heart * patchy, greys["epicardial"])
-    _paint(image, _soft(right + 3, pixel) * in_right, greys["myocardium"])
+    paint(image, soft(fat, pixel) * in_heart * patchy, greys["epicardial"])
+    paint(image, soft(right + 3, pixel) * in_right, greys["myocardium"])
     trabeculated = greys["right"] * (1 - 0.18 * np.abs(patient.texture))
-    _paint(image, _soft(right, pixel) * in_right, trabeculated)
-    _paint(image, _soft(outer - radius, pixel) * in_heart, greys["myocardium"])
+    paint(image, soft(right, pixel) * in_right, trabeculated)
+    paint(image, soft(outer - radius, pixel) * in_heart, greys["myocardium"])
     blood = 1 + 0.05 * ndimage.gaussian_filter(patient.texture, (0, 3 / pixel, 3 / pixel)) * 3
-    _paint(image, _soft(inner - radius, pixel) * in_heart, blood)
+    paint(image, soft(inner - radius, pixel) * in_heart, blood)
     for muscle, size, grey in patient.papillary:
         place = np.maximum(inner - 0.9 * size, 0) * (0.85 if systole else 0.95)
         distance = np.hypot(y - place * np.sin(muscle), x - place * np.cos(muscle))
         present = (t > 0.25) & (t < 0.8) & (inner > radius)
-        _paint(image, _soft(size - distance, pixel) * present, float(grey))
+        paint(image, soft(size - distance, pixel) * present, float(grey))
 
     mask = np.zeros(image.shape, dtype=np.uint8)
     mask[(right > 0) & in_right] = RIGHT_VENTRICLE
@@ -150,14 +151,3 @@ def _bump(angle: Field, width: float) -> Field:
     wrapped = np.angle(np.exp(1j * angle))
     bump: Field = np.exp(-((wrapped / width) ** 4))
     return bump
-
-
-def _soft(depth: Field, pixel: float) -> Field:
-    """Return the share of a pixel that lies inside, from the signed depth in mm."""
-    share: Field = np.clip(depth / pixel + 0.5, 0, 1)
-    return share
-
-
-def _paint(image: Field, share: Field, grey: float | Field) -> None:
-    """Blend ``grey`` into ``image``, in place."""
-    image += share * (grey - image)

@@ -4,13 +4,17 @@ Ours, in all of them: one image channel becomes three equal ones; PyTorch's own 
 whole channels, with probability 0.1 unless the member says otherwise.
 """
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
+from medley.models.encoders import narrow
+
 DROPOUT = 0.1
+CHANNELS = (32, 64, 128, 256)  # of the networks that ``mirrored`` builds, at width 1
 
 
 class Stages(nn.Module):
@@ -53,6 +57,29 @@ class Stages(nn.Module):
         return max(self.least, -(-size // self.step) * self.step) - size
 
 
+def mirrored(
+    member: Mapping[str, Any],
+    channels: int,
+    classes: int,
+    encode: Callable[[int, int], nn.Module],
+    decode: Callable[[int, int], nn.Module],
+    head: Callable[[int, int], nn.Module],
+    skips: Mapping[str, str] | None = None,
+) -> Stages:
+    """Return a network that halves rows and columns four times and doubles them as often.
+
+    ``encode`` and ``decode`` build a level from its channels in and out, ``head`` the last one, to ``classes``.
+    """
+    sizes = [narrow(size, member["width"]) for size in CHANNELS]
+    stages: dict[str, nn.Module] = {}
+    for number, (inputs, outputs) in enumerate(itertools.pairwise([first_channels(channels), *sizes]), start=1):
+        stages[f"encoder_{number}"] = encode(inputs, outputs)
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(sizes[::-1]), start=1):
+        stages[f"decoder_{number}"] = decode(inputs, outputs)
+    stages["head"] = head(sizes[0], classes)
+    return Stages(stages, step=2 ** len(CHANNELS), skips=skips)
+
+
 class Residual(nn.Module):
     """Layers to whose output their input is added (``identity``), then ReLU (``activation``)."""
 
@@ -86,6 +113,16 @@ def transposed(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, padd
         nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding, bias=False),
         nn.BatchNorm2d(outputs),
     ]
+
+
+def doubled(inputs: int, outputs: int, dropout: float) -> list[nn.Module]:
+    """Return a transposed convolution that doubles rows and columns, with batch norm, ReLU and dropout."""
+    return [*transposed(inputs, outputs, 2, 2, 0), nn.ReLU(inplace=True), nn.Dropout2d(dropout)]
+
+
+def normalised_head(inputs: int, classes: int) -> nn.Module:
+    """Return the last level of a network whose logits are normalised."""
+    return nn.Sequential(*transposed(inputs, classes, 2, 2, 0))
 
 
 def first_channels(channels: int) -> int:

@@ -5,14 +5,11 @@ the output of each level of the encoder is added to the decoder's of the same sh
 The levels' widths are those of ``simple_cnn``.
 """
 
-from itertools import pairwise
 from typing import Any
 
 from torch import nn
 
-from medley.models._stages import Residual, Stages, convolution, dropout_of, first_channels, transposed
-from medley.models.encoders import narrow
-from medley.models.simple_cnn import CHANNELS
+from medley.models._stages import Residual, convolution, doubled, dropout_of, mirrored, normalised_head
 
 ENCODER = False
 OPTIONS = ("dropout",)
@@ -23,14 +20,15 @@ def build(member: dict[str, Any], channels: int, classes: int, weights: str | No
     """Return the network: images (n, channels, rows, columns) → logits (n, classes, rows, columns)."""
     del weights  # those of an encoder, and there is none
     dropout = dropout_of(member)
-    sizes = [narrow(size, member["width"]) for size in CHANNELS]
-    stages: dict[str, nn.Module] = {}
-    for number, (inputs, outputs) in enumerate(pairwise([first_channels(channels), *sizes]), start=1):
-        second = Residual(convolution(outputs, outputs, dropout), identity=True)
-        stages[f"encoder_{number}"] = nn.Sequential(*convolution(inputs, outputs, dropout), second, nn.MaxPool2d(2))
-    for number, (inputs, outputs) in enumerate(pairwise(sizes[::-1]), start=1):
-        layers = [*transposed(inputs, outputs, 2, 2, 0), nn.ReLU(inplace=True), nn.Dropout2d(dropout)]
-        second = Residual(convolution(outputs, outputs, dropout), identity=True)
-        stages[f"decoder_{number}"] = nn.Sequential(*layers, second)
-    stages["head"] = nn.Sequential(*transposed(sizes[0], classes, 2, 2, 0))
-    return Stages(stages, step=2 ** len(CHANNELS), skips=SKIPS)
+
+    def second(size: int) -> nn.Module:
+        return Residual(convolution(size, size, dropout), identity=True)
+
+    def encode(inputs: int, outputs: int) -> nn.Module:
+        again = second(outputs)
+        return nn.Sequential(*convolution(inputs, outputs, dropout), again, nn.MaxPool2d(2))
+
+    def decode(inputs: int, outputs: int) -> nn.Module:
+        return nn.Sequential(*doubled(inputs, outputs, dropout), second(outputs))
+
+    return mirrored(member, channels, classes, encode, decode, normalised_head, SKIPS)

@@ -3,14 +3,11 @@
 Its widths are ours as there; as in ``final_cnn``, whose layers are known, the logits are normalised too.
 """
 
-from itertools import pairwise
 from typing import Any
 
 from torch import nn
 
-from medley.models._stages import Stages, convolution, dropout_of, first_channels, transposed
-from medley.models.encoders import narrow
-from medley.models.simple_cnn import CHANNELS
+from medley.models._stages import convolution, doubled, dropout_of, mirrored, normalised_head
 
 ENCODER = False
 OPTIONS = ("dropout",)
@@ -20,12 +17,11 @@ def build(member: dict[str, Any], channels: int, classes: int, weights: str | No
     """Return the network: images (n, channels, rows, columns) → logits (n, classes, rows, columns)."""
     del weights  # those of an encoder, and there is none
     dropout = dropout_of(member)
-    sizes = [narrow(size, member["width"]) for size in CHANNELS]
-    stages: dict[str, nn.Module] = {}
-    for number, (inputs, outputs) in enumerate(pairwise([first_channels(channels), *sizes]), start=1):
-        stages[f"encoder_{number}"] = nn.Sequential(*convolution(inputs, outputs, dropout), nn.MaxPool2d(2))
-    for number, (inputs, outputs) in enumerate(pairwise(sizes[::-1]), start=1):
-        layers = [*transposed(inputs, outputs, 2, 2, 0), nn.ReLU(inplace=True), nn.Dropout2d(dropout)]
-        stages[f"decoder_{number}"] = nn.Sequential(*layers)
-    stages["head"] = nn.Sequential(*transposed(sizes[0], classes, 2, 2, 0))
-    return Stages(stages, step=2 ** len(CHANNELS))
+
+    def encode(inputs: int, outputs: int) -> nn.Module:
+        return nn.Sequential(*convolution(inputs, outputs, dropout), nn.MaxPool2d(2))
+
+    def decode(inputs: int, outputs: int) -> nn.Module:
+        return nn.Sequential(*doubled(inputs, outputs, dropout))
+
+    return mirrored(member, channels, classes, encode, decode, normalised_head)
