@@ -55,7 +55,7 @@ rule make_phantom:
         runtime=20,
     params:
         reader=reader,
-        patients=CONFIG["phantom_cases"],
+        patients=lambda w: CONFIG["datasets"][w.dataset]["phantom_cases"],
         scale=CONFIG["image_scale"],
         seed=0,
         code=lambda w: code_digest("medley.manifest", phantom_module(reader(w))),

@@ -179,17 +179,20 @@ def predictor(w):
 
 
 def evaluation_task(w):
-    """How a predictor is judged; the recipe (None where members differ) and batches are those of as-reported metrics.
+    """How a predictor is judged; the recipe (None where members differ), batches and epsilon are those of as-reported
+    metrics.
 
     The tolerance of the normalised surface distance (mm) is the audited protocol's.
     """
     recipe = predictor(w)["recipe"]
+    said = functools.partial(plan.said, CONFIG, w.study, w.split, w.predictor)
     return {
         "reader": reader(w),
         "regions": regions(w),
         "tolerance": STUDIES[w.study]["protocols"].get("audited", {}).get("tolerance"),
         "recipe": None if recipe is None else CONFIG["recipes"][recipe],
-        "batches": plan.batches(CONFIG, w.study, w.split, w.predictor),
+        **{key: said(key) for key in ("batches", "dice_epsilon")},
+        "scans": said("score") is not None,
         "code": code_digest("medley.evaluate", f"medley.datasets.{reader(w)}"),
     }
 
@@ -215,6 +218,7 @@ def shown(protocol):
             "members": study["members"],
             "ensembles": study["ensembles"],
             "not_run": study["not_run"],
+            "random_start": study["random_start"],
         }
 
     return of
@@ -261,6 +265,25 @@ def shown_arrays(protocol):
     return of
 
 
+def split_files(w):
+    """The splits that a study uses."""
+    datasets, splits = STUDIES[w.study]["datasets"], plan.splits_of(CONFIG, w.study)
+    return [f"{RESULTS}/{w.study}/{dataset}/{split}/split.csv" for dataset in datasets for split in splits]
+
+
+def splits_shown(w):
+    """The split of each protocol of a study."""
+    return {name: protocol["split"] for name, protocol in STUDIES[w.study]["protocols"].items()}
+
+
+def score_weights(w):
+    """The weights of Dice and Hausdorff distance in the competition's score."""
+    try:
+        return protocol_of(w.study, "audited")["score"]
+    except KeyError:
+        raise WorkflowError(f"studies.{w.study}.protocols.audited: this table needs `score`, the weights of its parts")
+
+
 def training_files(file, protocol=None):
     """`file` of every training of a study, or of those that a protocol shows, themselves or in an ensemble."""
 
@@ -272,6 +295,32 @@ def training_files(file, protocol=None):
         return [f"{plan.training_folder(RESULTS, w.study, t)}/{file}" for t in found]
 
     return of
+
+
+def mapped(w):
+    """The name of the member whose activations are shown: the first final_cnn under the as-reported protocol."""
+    members, shown_ones = STUDIES[w.study]["members"], plan.members_shown(CONFIG, w.study, "as_reported")
+    for name, own in members.items():
+        if name in shown_ones and own["architecture"].lower() == "final_cnn":
+            return name
+    raise WorkflowError(f"studies.{w.study}: activation maps need a member of architecture final_cnn, as reported")
+
+
+def mapped_member(w):
+    return STUDIES[w.study]["members"][mapped(w)]
+
+
+def mapped_network(w):
+    """The first training of that member, and what it was trained on."""
+    first = next(t for t in plan.trainings(CONFIG, w.study) if t.member == mapped(w))
+    split = protocol_of(w.study, "as_reported")["split"]
+    training = plan.Training(first.dataset, split, first.member, 0, STUDIES[w.study]["seeds"][0])
+    return {
+        "model": f"{plan.training_folder(RESULTS, w.study, training)}/model.safetensors",
+        "arrays": f"{RESULTS}/datasets/{first.dataset}/arrays/{mapped_member(w)['recipe']}",
+        "split": f"{RESULTS}/{w.study}/{first.dataset}/{split}/split.csv",
+        "cases": f"{RESULTS}/datasets/{first.dataset}/cases.csv",
+    }
 
 
 def cases_of_study(w):

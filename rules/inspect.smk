@@ -22,6 +22,7 @@ rule inspect_cases:
         runtime=growing(60),
     params:
         reader=reader,
+        decisions=lambda w: CONFIG["datasets"][w.dataset]["quality"],
         code=reader_code("medley.quality", "medley.contact_sheet"),
     message:
         "Inspecting {wildcards.dataset}"

@@ -1,6 +1,6 @@
 """Plot: one job per study and figure.
 
-Needs metrics, histories, probabilities or tables. Makes the figure as PNG and PDF.
+Needs metrics, histories, probabilities, splits, a model or tables. Makes the figure as PNG and PDF.
 """
 
 
@@ -146,3 +146,90 @@ rule plot_dice_cost:
         "Plotting Dice against cost of {wildcards.study}"
     script:
         "../scripts/plot_dice_cost.py"
+
+
+rule plot_combinations:
+    input:
+        splits=split_files,
+        cases=cases_of_study,
+    output:
+        png=report(
+            "<results>/{study}/figures/combinations.png",
+            caption="report/combinations.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "combinations of organs"},
+        ),
+        pdf="<results>/{study}/figures/combinations.pdf",
+        provenance="<results>/{study}/figures/combinations.json",
+    log:
+        "<logs>/plot_combinations/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        protocols=splits_shown,
+        code=code_digest("medley.figures.combinations", "medley.results.read"),
+    message:
+        "Plotting combinations of organs of {wildcards.study}"
+    script:
+        "../scripts/plot_combinations.py"
+
+
+rule plot_triplets:
+    input:
+        metrics=overlaid_files("metrics.csv"),
+        cases=cases_of_study,
+        probabilities=overlaid_files("probabilities"),
+    output:
+        png=report(
+            "<results>/{study}/figures/triplets.png",
+            caption="report/triplets.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "truth, prediction, difference"},
+        ),
+        pdf="<results>/{study}/figures/triplets.pdf",
+        provenance="<results>/{study}/figures/triplets.json",
+    log:
+        "<logs>/plot_triplets/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        sources=sources_of_study,
+        code=lambda w: [code_digest("medley.figures.triplets"), overlays_code(w)],
+    message:
+        "Plotting truth, prediction and difference of {wildcards.study}"
+    script:
+        "../scripts/plot_triplets.py"
+
+
+rule plot_activation_maps:
+    input:
+        unpack(mapped_network),
+    output:
+        png=report(
+            "<results>/{study}/figures/activation_maps.png",
+            caption="report/activation_maps.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "activation maps"},
+        ),
+        pdf="<results>/{study}/figures/activation_maps.pdf",
+        provenance="<results>/{study}/figures/activation_maps.json",
+    log:
+        "<logs>/plot_activation_maps/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        member=mapped_member,
+        code=code_digest("medley.figures.activation_maps", "medley.activations", "medley.results.read"),
+    message:
+        "Plotting activation maps of {wildcards.study}"
+    script:
+        "../scripts/plot_activation_maps.py"

@@ -1,7 +1,7 @@
 """Tabulate: one job per study and table.
 
-Needs the metrics of the predictors that a protocol shows and the stores of arrays, or the records of
-their trainings, and the published numbers. Makes the table as CSV, LaTeX, Markdown and, for the report, HTML.
+Needs the metrics of the predictors that a protocol shows and the stores of arrays, or the cases and their
+splits, or the records of trainings, and the published numbers. Makes the table as CSV, LaTeX, Markdown and, for the report, HTML.
 """
 
 
@@ -100,3 +100,111 @@ rule tabulate_cost:
         "Tabulating cost of {wildcards.study}"
     script:
         "../scripts/tabulate_cost.py"
+
+
+rule tabulate_dice:
+    input:
+        metrics=shown_files("as_reported", "metrics.csv"),
+        cases=cases_of_study,
+        splits=split_files,
+        published="docs/published.csv",
+    output:
+        csv="<results>/{study}/tables/dice.csv",
+        tex="<results>/{study}/tables/dice.tex",
+        md="<results>/{study}/tables/dice.md",
+        html=report(
+            "<results>/{study}/tables/dice.html",
+            caption="report/dice.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "Dice as reported"},
+        ),
+        provenance="<results>/{study}/tables/dice.json",
+    log:
+        "<logs>/tabulate_dice/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        splits=splits_shown,
+        epsilon=lambda w: protocol_of(w.study, "as_reported")["dice_epsilon"],
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.dice_text", "medley.results.read"),
+    message:
+        "Tabulating Dice as reported of {wildcards.study}"
+    script:
+        "../scripts/tabulate_dice.py"
+
+
+rule tabulate_leakage:
+    input:
+        as_reported=shown_files("as_reported", "metrics.csv"),
+        audited=shown_files("audited", "metrics.csv"),
+        cases=cases_of_study,
+        splits=split_files,
+    output:
+        csv="<results>/{study}/tables/leakage.csv",
+        tex="<results>/{study}/tables/leakage.tex",
+        md="<results>/{study}/tables/leakage.md",
+        html=report(
+            "<results>/{study}/tables/leakage.html",
+            caption="report/leakage.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "leakage"},
+        ),
+        provenance="<results>/{study}/tables/leakage.json",
+    log:
+        "<logs>/tabulate_leakage/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        as_reported=shown("as_reported"),
+        audited=shown("audited"),
+        splits=splits_shown,
+        epsilon=lambda w: protocol_of(w.study, "as_reported")["dice_epsilon"],
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.leakage_text", "medley.results.read"),
+    message:
+        "Tabulating leakage of {wildcards.study}"
+    script:
+        "../scripts/tabulate_leakage.py"
+
+
+rule tabulate_organs:
+    input:
+        as_reported=shown_files("as_reported", "metrics.csv"),
+        audited=shown_files("audited", "metrics.csv"),
+        cases=cases_of_study,
+        splits=split_files,
+    output:
+        csv="<results>/{study}/tables/organs.csv",
+        tex="<results>/{study}/tables/organs.tex",
+        md="<results>/{study}/tables/organs.md",
+        html=report(
+            "<results>/{study}/tables/organs.html",
+            caption="report/organs.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "Dice and score by organ"},
+        ),
+        provenance="<results>/{study}/tables/organs.json",
+    log:
+        "<logs>/tabulate_organs/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        as_reported=shown("as_reported"),
+        audited=shown("audited"),
+        splits=splits_shown,
+        epsilon=lambda w: protocol_of(w.study, "as_reported")["dice_epsilon"],
+        weights=score_weights,
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.organs_text", "medley.results.read"),
+    message:
+        "Tabulating Dice and score by organ of {wildcards.study}"
+    script:
+        "../scripts/tabulate_organs.py"

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 
 from medley import contact_sheet, quality
 from medley.cases import read_cases
@@ -9,11 +10,13 @@ from medley.datasets import reader
 from medley.log import job
 
 
-def main(cases_file: str, reader_name: str, quality_file: str, sheet_file: str) -> None:
-    """Write what the rules found, and a picture of it."""
+def main(
+    cases_file: str, reader_name: str, quality_file: str, sheet_file: str, decisions: Mapping[str, str] | None = None
+) -> None:
+    """Write what the rules found, and a picture of it; ``decisions`` are taken in place of some rules' own."""
     cases = read_cases(cases_file)
     source = reader(reader_name)
-    findings = quality.inspect(cases, source)
+    findings = quality.inspect(cases, source, decisions)
     quality.write(quality_file, findings)
     contact_sheet.draw(sheet_file, cases, findings, source)
     for (rule, decision), number in sorted(Counter((f.rule, f.decision) for f in findings).items()):
@@ -27,4 +30,5 @@ if "snakemake" in globals():
             snakemake.params.reader,
             snakemake.output.quality,
             snakemake.output.sheet,
+            snakemake.params.decisions,
         )

@@ -12,7 +12,9 @@ def main(cases_file: str, quality_file: str, specification: dict[str, Any], spli
     """Split the cases that have a mask and were not dropped."""
     kept = [case for case in read_kept(cases_file, quality_file).values() if case.mask]
     logging.info("%d of %d cases are kept and have a mask", len(kept), len(read_cases(cases_file)))
-    splits.write(split_file, splits.split_cases(kept, specification))
+    assignments = splits.split_cases(kept, specification)
+    logging.info("%d of these are in no part", len(kept) - len({row.case for row in assignments}))
+    splits.write(split_file, assignments)
 
 
 if "snakemake" in globals():

@@ -5,7 +5,7 @@ to coloured pictures (red: stomach, green: small bowel, yellow: large bowel; so 
 stays lost: the 16-bit PNG here hold the same 256 grey values, and a pixel's size, which nobody has noted, is
 taken from the commonest scans, 266 pixels of 1.5 mm.
 
-``python -m tests.real_slices ../shared/real/UW-Madison/mini_test_512 data/gi_tract_slices``
+``PYTHONPATH=scripts python -m tests.real_slices ../shared/real/UW-Madison/mini_test_512 data/gi_tract_slices``
 """
 
 import sys

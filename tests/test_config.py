@@ -110,7 +110,21 @@ def test_the_example_is_accepted(raw):
         ("width", True, "width: True is true or false; write a number"),
         ("width", 0, "width: 0 is not allowed; write more than 0"),
         ("presets.small.lr", 0.1, "presets.small.lr: unknown key; known: all, bootstrap, epochs, folds, image_scale, "
-         "leave_out, phantom_cases, seeds, source, width"),
+         "leave_out, phantom_cases, seeds, source, studies, width"),
+        ("presets.small.studies", {"cin": {"width": 0.5}},
+         "presets.small.studies: no study 'cin'; did you mean 'cine'?"),
+        ("presets.small.studies", {"cine": {"weights": "imagenet"}},
+         "presets.small.studies.cine.weights: 'imagenet' is text; write null"),
+        ("datasets.hearts.quality", {"empty_masks": "keep"},
+         "datasets.hearts.quality: empty_masks is not allowed; did you mean 'empty_mask'?"),
+        ("datasets.hearts.quality", {"empty_mask": "kept"},
+         "datasets.hearts.quality.empty_mask: kept is not allowed; did you mean 'keep'?"),
+        ("studies.cine.splits.single.labelled", ["tests"],
+         "studies.cine.splits.single.labelled[0]: tests is not allowed; did you mean 'test'?"),
+        ("studies.cine.protocols.audited.score", {"dice": 0.4},
+         "studies.cine.protocols.audited.score: no 'hausdorff'; add it (Weight of 1 - distance)"),
+        ("studies.cine.members.fpn.prior", 0.1,
+         "studies.cine.members.fpn.prior: only a sigmoid head starts from one; remove it, or write head: sigmoid"),
         ("leave_out", ["fpn"], "leave_out: 'fpn' matches no member; write study/member"),
         ("leave_out", ["cine/fnp"], "leave_out: 'cine/fnp' matches no member; did you mean 'cine/fpn'?"),
         ("presets.small.leave_out", ["cine/*-net"], "presets.small.leave_out: 'cine/*-net' matches no member; did "
@@ -413,13 +427,26 @@ def test_a_preset_changes_the_size_of_a_run(raw):
     assert (resolved["phantom_cases"], resolved["width"], resolved["bootstrap"]) == (6, 0.25, 20)
     assert resolved["datasets"]["hearts"]["source"] == {"kind": "phantom"}
     assert resolved["datasets"]["hearts"]["folder"] == "results/small/phantom/hearts"
-    assert resolved["recipes"]["pad"]["shape"] == [96, 128, 8]  # 125 is nearest to 128 among multiples of 32
+    assert resolved["recipes"]["pad"]["shape"] == [96, 96, 8]  # below 125 the next multiple of 32 is 96
     study = resolved["studies"]["cine"]
     assert study["seeds"] == [7]
     assert study["splits"]["folds"]["folds"] == 2
     assert "folds" not in study["splits"]["single"]
     assert {member["epochs"] for member in study["members"].values()} == {3}
     assert {member["width"] for member in study["members"].values()} == {0.25}
+
+
+def test_a_preset_may_have_another_size_for_one_study(raw):
+    raw["preset"] = "small"
+    raw["presets"]["small"]["studies"] = {"cine": {"phantom_cases": 9, "width": 0.5, "epochs": 5, "weights": None}}
+    resolved = config.resolve(raw)
+    assert resolved["datasets"]["hearts"]["phantom_cases"] == 9
+    study = resolved["studies"]["cine"]
+    assert {(member["width"], member["epochs"], member["weights"]) for member in study["members"].values()} == {
+        (0.5, 5, None)
+    }
+    assert study["random_start"] == {"fpn-pretrained": "imagenet"}
+    assert config.resolve({**raw, "preset": "full"})["studies"]["cine"]["random_start"] == {}
 
 
 def test_what_is_not_written_of_recipes_and_members_is_absent(raw):
@@ -429,7 +456,7 @@ def test_what_is_not_written_of_recipes_and_members_is_absent(raw):
     assert not {"augmentation", "sampling"} & set(resolved["studies"]["cine"]["members"]["fpn"])
 
 
-@pytest.mark.parametrize(("scale", "resized"), [(1, [224, 250]), (0.5, [128, 128]), (0.01, [32, 32])])
+@pytest.mark.parametrize(("scale", "resized"), [(1, [224, 250]), (0.5, [96, 96]), (0.01, [32, 32])])
 def test_a_smaller_run_resizes_to_fewer_voxels_in_steps_of_32(raw, scale, resized):
     raw["recipes"]["pad"] = {"intensity": "minmax", "resize": [224, 250], "clahe": 2.0}
     raw["image_scale"] = scale

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from medley.config import read, resolve
+from medley.datasets import gi_tract_download
 from medley.doctor import Finding, environment, machine, sources
 from medley.doctor.machine import Card
 from tests.web_server import Site, serve
@@ -332,9 +333,25 @@ class TestCommand:
         findings = [line for line in result.stdout.splitlines() if line.startswith(("ok ", "note ", "problem "))]
         checks = [line[9:27].strip() for line in findings]
         assert checks == [
-            "Python", "packages", "memory", "disk", "acdc", "write access", "SLURM", "processor", "GPU",
+            "Python", "packages", "memory", "disk", "acdc", "gi_tract", "write access", "SLURM", "processor", "GPU",
         ]  # fmt: skip
         assert "Nothing" in result.stdout.splitlines()[-1]
+
+
+def test_data_behind_a_login_need_a_token_or_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path))
+    chosen = {"reader": "gi_tract", "source": {"kind": "download"}, "folder": "data/download/gi_tract"}
+
+    def found() -> Finding:
+        return sources.dataset("gi_tract", {"datasets": {"gi_tract": chosen}}, tmp_path)
+
+    assert found().status == "problem" and "no token" in found().text and "KAGGLE_API_TOKEN" in str(found().advice)
+    archive = tmp_path / chosen["folder"] / gi_tract_download.PACKED
+    archive.parent.mkdir(parents=True)
+    archive.touch()
+    assert found().status == "ok" and "unpacked" in found().text
 
 
 def test_finding_is_aligned_and_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:

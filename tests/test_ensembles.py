@@ -115,6 +115,64 @@ def test_background_is_background(tmp_path):
     assert (combined[:, 0] == 1).all() and (combined[:, 1:] == 0).all()
 
 
+def slices_of(**masks):
+    """Cases of one slice of four pixels; a mask's value is the sum of 1 (bowel) and 2 (stomach)."""
+    return {case: np.array(mask, dtype=np.uint8).reshape(1, 1, 4) for case, mask in masks.items()}
+
+
+def organs(mask):
+    return np.stack([mask & 1, mask & 2]) > 0
+
+
+def write_sigmoid(folder, masks, entries):
+    return write_member(folder, lambda case: organs(masks[case]) * np.float32(0.9), entries, ORGANS, "sigmoid")
+
+
+ORGANS = ("bowel", "stomach")
+# Organs overlap in a; in b there is a stomach alone; c is empty, as is the only case of fold 1.
+SLICES = slices_of(a=[3, 1, 2, 0], b=[0, 2, 2, 0], c=[0] * 4, d=[0] * 4)
+FOLDS = {case: Entry(int(case == "d"), "out_of_fold") for case in SLICES}
+
+
+def test_background_of_a_sigmoid_head_is_nowhere(tmp_path):
+    members = {"m": write_sigmoid(tmp_path / "m", SLICES, FOLDS)}
+    build("background", members, tmp_path / "e")
+    assert probabilities.read_contents(tmp_path / "e") == Contents("sigmoid", ORGANS, FOLDS)
+    for case in SLICES:
+        assert probabilities.decide(members["m"], case).any() == SLICES[case].any()
+        assert not probabilities.read_case(tmp_path / "e", case).any()
+        assert not probabilities.decide(tmp_path / "e", case).any()
+
+
+def test_weighted_members_of_a_sigmoid_head_with_empty_slices(tmp_path):
+    masks = {"one": SLICES, "two": {case: 0 * mask for case, mask in SLICES.items()}}
+    members = {name: write_sigmoid(tmp_path / name, own, FOLDS) for name, own in masks.items()}
+    for weight, decided in ((0.6, True), (0.5, False)):  # 0.54 and 0.45 where the one is sure
+        build("weighted", members, tmp_path / "e", {"one": weight, "two": 1 - weight})
+        for case, mask in SLICES.items():
+            combined = probabilities.read_case(tmp_path / "e", case)
+            np.testing.assert_allclose(combined, organs(mask) * 0.9 * weight, atol=2 * STEP)
+            np.testing.assert_array_equal(probabilities.decide(tmp_path / "e", case), organs(mask) & decided)
+
+
+@pytest.mark.filterwarnings("error")
+def test_best_of_sigmoid_heads_leaves_out_slices_where_nothing_is_defined(tmp_path):
+    """Bowel: ``half`` 2/3 in a; ``noise`` 1 in a, 0 in c. Stomach: both 1 in a and b."""
+    masks = {
+        "half": SLICES | slices_of(a=[3, 0, 2, 0]),
+        "noise": SLICES | slices_of(c=[1, 0, 0, 0]),
+        "nothing": {case: 0 * mask for case, mask in SLICES.items()},
+    }
+    members = {name: write_sigmoid(tmp_path / name, own, FOLDS) for name, own in masks.items()}
+    said = ensembles.build("best", members, None, lambda case: organs(SLICES[case]), tmp_path / "e")
+    assert said["scores"] == pytest.approx({"half": (2 / 3 + 1) / 2, "noise": (1 / 2 + 1) / 2, "nothing": 0})
+    assert said["chosen"] == "half"
+    # For fold 0 the choice is made on d, where nothing is defined for any member.
+    assert said["by_fold"]["0"] == {"chosen": "half", "scores": {"half": 0, "noise": 0, "nothing": 0}}
+    assert said["by_fold"]["1"]["scores"] == pytest.approx(said["scores"])
+    json.dumps(said, allow_nan=False)
+
+
 def test_best_is_the_perfect_member_among_random_ones(tmp_path):
     members = random_members(tmp_path, 9)
     members["perfect"] = write_member(tmp_path / "perfect", lambda case: sure(true_mask(case)))

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import math
 import runpy
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from medley import evaluate, probabilities
 from medley.cases import Case, write_cases
 from medley.errors import InputError
-from medley.evaluate import AsReported
+from medley.evaluate_reported import AsReported
 from medley.metrics import NAMES, case_metrics
 from medley.probabilities import Contents, Entry
 
@@ -177,17 +178,153 @@ def test_files_are_the_same_bytes_each_time(made, tmp_path):
     assert (tmp_path / "none.csv").read_text().count("\n") == 1
 
 
+@pytest.mark.parametrize(("batches", "epsilon", "own"), [(2, None, 6), (None, 0.001, 6 * 5)], ids=["batches", "dice"])
 @pytest.mark.parametrize("recipe", [RECIPE, None], ids=["one recipe", "recipes differ"])
-def test_the_script_writes_both_files(made, tmp_path, monkeypatch, caplog, root, recipe):
+def test_the_script_writes_both_files(made, tmp_path, monkeypatch, caplog, root, recipe, batches, epsilon, own):
     script = runpy.run_path(str(root / "scripts" / "evaluate_predictor.py"))
     monkeypatch.setitem(script["main"].__globals__, "reader", {"acdc": made.source}.__getitem__)
     write_cases(tmp_path / "cases.csv", made.cases.values())
     files = [str(tmp_path / name) for name in ("cases.csv", "metrics.csv", "batches.csv")]
-    script["main"](str(made.folder), *files, IDENTITY, "acdc", REGIONS, 2.0, recipe, 2)
-    metrics, batches = ((tmp_path / name).read_text() for name in ("metrics.csv", "batches.csv"))
-    assert metrics.count("\n") == 1 + 6 * 5 * len(NAMES) + (6 if recipe else 0)
-    assert batches.count("\n") == 1 + (2 * 3 if recipe else 0)
+    reported = {"recipe": recipe, "batches": batches, "dice_epsilon": epsilon}
+    task = {"reader": "acdc", "regions": REGIONS, "tolerance": 2.0, "scans": epsilon is not None, **reported}
+    script["main"](str(made.folder), *files, IDENTITY, task)
+    of_cases, of_batches = ((tmp_path / name).read_text() for name in ("metrics.csv", "batches.csv"))
+    assert of_cases.count(",native\n") == 6 * 5 * len(NAMES)
+    assert of_cases.count(",recipe\n") == (own if recipe else 0)
+    assert of_cases.count(",scan\n") == (3 * 5 if epsilon else 0)  # the cases of each patient
+    assert of_batches.count("\n") == 1 + (2 * 3 if recipe and batches else 0)
     assert ("different recipes" in caplog.text) == (recipe is None)
+
+
+ORGANS = {"bowel": (1, 3), "stomach": (2, 3)}  # the sum of 1 and 2 is where both are
+PLANE = (8, 8)
+RESIZED = {"intensity": "minmax", "resize": [4, 4]}
+SLICES = {  # part and fold of the slices of each scan; None is in the table of cases alone
+    ("case1", "day0"): [("test", None)] * 3,
+    ("case1", "day9"): [("test", None)] * 2,
+    ("case2", "day0"): [("test", None), None, ("test", None)],
+    ("case3", "day0"): [("test", None), ("out_of_fold", 0)],
+    ("case4", "day0"): [("out_of_fold", 0)] * 2,
+}
+
+
+def block(row, column, value=1):
+    """A square of 2×2 pixels, which is one pixel of 4×4."""
+    mask = np.zeros((1, *PLANE), dtype=np.uint8)
+    mask[0, row : row + 2, column : column + 2] = value
+    return mask
+
+
+@pytest.fixture
+def scanned(tmp_path):
+    """Cases of one slice each, without anything in truth and prediction but for what a test puts there."""
+    names = {
+        f"{patient}_{phase}_{number}": (patient, phase, entry)
+        for (patient, phase), entries in SLICES.items()
+        for number, entry in enumerate(entries)
+    }
+    cases = {
+        name: Case(name, patient, f"{name}.png", "train.csv", (*PLANE, 1), (1.5, 1.5, 3.0), phase=phase)
+        for name, (patient, phase, _) in names.items()
+    }
+    entries = {name: Entry(entry[1], entry[0]) for name, (*_, entry) in names.items() if entry}
+    truths = {name: np.zeros((1, *PLANE), dtype=np.uint8) for name in cases}
+    predicted = {name: np.zeros((1, *PLANE), dtype=np.uint8) for name in entries}
+    source = SimpleNamespace(LABELS=ORGANS, read_mask=lambda case: truths[case.case])
+
+    def judge(*arguments):
+        arrays = {
+            name: np.stack([np.isin(mask, values) * 0.8 for values in ORGANS.values()]).astype(np.float32)
+            for name, mask in predicted.items()
+        }
+        write(tmp_path, arrays, entries, tuple(ORGANS), "sigmoid")
+        return evaluate.evaluate(tmp_path, cases, source, {}, None, *arguments)
+
+    return SimpleNamespace(folder=tmp_path, cases=cases, truths=truths, predicted=predicted, source=source, judge=judge)
+
+
+def test_reported_dice_of_each_case_and_label_on_the_recipes_grid(scanned):
+    name, lone, absent = "case1_day0_0", "case1_day0_1", "case1_day0_2"
+    scanned.truths[name] = block(0, 0, 3) + block(0, 2, 1)  # bowel in two squares, stomach over the first
+    scanned.predicted[name] = block(0, 2, 3) + block(4, 4, 1)
+    scanned.truths[lone][0, 5, 5] = 2  # a fourth of its pixel on the recipe's grid
+    found = scanned.judge(AsReported(RESIZED, dice_epsilon=0.001))
+    rows = [row for row in found.metrics if row["convention"] == "recipe"]
+    assert len(rows) == 2 * len(scanned.predicted) and {row["metric"] for row in rows} == {"dice"}
+    assert values(rows, case=name, label="bowel") == [pytest.approx(2.001 / 4.001)]
+    assert values(rows, case=name, label="stomach") == [pytest.approx(0.001 / 2.001)]
+    assert values(rows, case=lone) == [1, 1]  # where nothing is left of the stomach
+    assert values(rows, case=absent) == [1, 1]
+    native = [row for row in found.metrics if row["convention"] == "native"]
+    assert values(native, case=name, metric="dice") == [0.5, 0]
+    assert values(native, case=lone, label="stomach", metric="dice") == [0]
+    assert np.isnan(values(native, case=absent, metric="dice")).all()
+    assert found.batches == []
+
+
+def test_reported_dice_is_the_mean_over_a_cases_slices(made):
+    found = evaluate.evaluate(made.folder, made.cases, made.source, {}, None, AsReported(RECIPE, None, 0.001))
+    rows = [row for row in found.metrics if row["convention"] == "recipe"]
+    # Case 0: two slices of two columns, one of which is right; nothing in the third. Case 2: columns 2 and 3
+    # against 0 and 1. Of the padded labels nothing is cut.
+    assert values(rows, case="case0", label="RV") == [pytest.approx((2 * 4.001 / 8.001 + 1) / 3)]
+    assert values(rows, case="case2", label="LV") == [pytest.approx((2 * 0.001 / 8.001 + 1) / 3)]
+    assert {row["label"] for row in rows} == set(LABELS) and found.batches == []
+
+
+def test_whole_scans_in_one_part_get_a_hausdorff_distance(scanned, caplog):
+    caplog.set_level("INFO")
+    for name in scanned.predicted:
+        scanned.truths[name] = block(0, 0, 1)
+        scanned.predicted[name] = block(0, 4, 1)
+    scanned.predicted["case1_day0_0"] = block(0, 0, 1)
+    scanned.truths["case4_day0_1"] = block(2, 2, 3)
+    rows = [row for row in scanned.judge(None, True).metrics if row["convention"] == "scan"]
+    keys = [(row["case"], row["patient"], row["part"], row["fold"], row["label"], row["metric"]) for row in rows]
+    assert keys == [
+        (f"{patient}_{phase}", patient, part, fold, label, "hausdorff")
+        for patient, phase, part, fold in (
+            ("case1", "day0", "test", ""), ("case1", "day9", "test", ""), ("case4", "day0", "out_of_fold", 0)
+        )
+        for label in ORGANS
+    ]  # fmt: skip
+    # Four columns of eight in each slice; a third from the second slice of three to the first, where all is right.
+    assert values(rows, case="case1_day9", label="bowel") == [pytest.approx(0.5 / math.sqrt(3))]
+    assert values(rows, case="case1_day0", label="bowel") == [pytest.approx(0.5 / math.sqrt(3))]
+    assert np.isnan(values(rows, case="case1_day0", label="stomach")).all()
+    assert values(rows, case="case4_day0", label="stomach") == [1]
+    assert "2 of 5 scans are left out: cases are missing, or in several parts" in caplog.text
+
+
+def test_slices_are_stacked_in_the_order_of_names(scanned):
+    scanned.truths["case1_day0_0"] = block(0, 0, 1)
+    scanned.predicted["case1_day0_2"] = block(0, 0, 1)
+    rows = scanned.judge(None, True).metrics
+    assert values(rows, case="case1_day0", label="bowel") == [pytest.approx(2 / 3 / math.sqrt(3))]
+
+
+def test_a_slice_without_truth_leaves_its_scan_out(scanned):
+    scanned.cases["case1_day9_1"] = dataclasses.replace(scanned.cases["case1_day9_1"], mask="")
+    rows = scanned.judge(None, True).metrics
+    assert {row["case"] for row in rows if row["convention"] == "scan"} == {"case1_day0", "case4_day0"}
+
+
+def test_slices_of_a_scan_that_differ_in_size_are_named(scanned):
+    scanned.cases["case1_day9_1"] = dataclasses.replace(scanned.cases["case1_day9_1"], shape=(9, 8, 1))
+    message = r"case1_day9_1.png: has \(9, 8\) rows and columns, but case1_day9_0.png, of the same scan, \(8, 8\)"
+    with pytest.raises(InputError, match=message):
+        scanned.judge(None, True)
+    assert scanned.judge(None, False).metrics
+
+
+def test_batches_keep_the_order_of_cases_where_scans_are_judged(made):
+    """The cases of a patient do not stand together in it."""
+    for number, name in enumerate(made.cases):
+        made.cases[name] = dataclasses.replace(made.cases[name], patient=f"patient{number % 2}")
+    arguments = made.folder, made.cases, made.source, REGIONS, 2.0, AsReported(RECIPE, 5)
+    apart, together = (evaluate.evaluate(*arguments, scans) for scans in (False, True))
+    assert together.batches == apart.batches
+    assert [row for row in together.metrics if row["convention"] != "scan"] == apart.metrics
 
 
 def other_case(made):
@@ -213,7 +350,7 @@ def sigmoid(made):
         (other_case, "case 'case3' is not in the table of cases; predict again"),
         (other_grid, r"case0_gt.nii: has \(3, 5, 6\) .* have \(3, 6, 5\); predict again"),
         (no_truth, "none of its 6 cases has a mask"),
-        (sigmoid, "only softmax heads have as-reported metrics; take `batches` out"),
+        (sigmoid, "only softmax heads have as-reported batches; take `batches` out"),
     ],
 )
 def test_bad_input_ends_in_one_clear_message(made, spoil, message):

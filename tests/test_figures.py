@@ -19,6 +19,7 @@ from medley.cases import Case, write_cases
 from medley.errors import InputError
 from medley.figures import accuracy_per_batch, dice_boxplot, dice_cost, loss_curves, overlay_slices, overlays, style
 from medley.files import write_json
+from medley.plan import Training
 from medley.results.cases import per_case
 from medley.results.study import Study
 from medley.tables import audited, cost, write
@@ -177,6 +178,45 @@ def test_loss_panels_hold_the_histories_and_the_kept_epoch():
     marks = {line.get_label(): line for line in panels["deeplabv3plus"].get_lines()}
     assert (marks["published best"].get_xdata(), marks["published best"].get_ydata()) == ([7], [0.1077])
     assert "published best" not in {line.get_label() for line in panels["fpn"].get_lines()}
+
+
+def staged(members, epochs, stages):
+    """Return history.csv and run.json of ``members`` with ``epochs``, the last one in ``stages``, and their study."""
+    loss = {"name": "dice_bce", "k": 1}
+    of = {member: {"loss": loss, "labels": ["heart"]} for member in members}
+    of[members[-1]]["stages"] = [{"epochs": count} for count in stages]
+    histories, runs = {}, {}
+    for member, count in zip(members, epochs, strict=True):
+        training = Training("acdc", "single", member, 0, 0)
+        falling = np.exp(-np.arange(1, count + 1) / 5)
+        table = {"epoch": np.arange(1, count + 1), "train_loss": falling, "validation_loss": falling + 0.1}
+        histories[training] = pd.DataFrame(table).assign(validation_dice=0.5)
+        runs[training] = {"best_epoch": count - 1, "member": of[member]}
+    return histories, runs, Study("acdc", ["acdc"], [], members, of, {}, {}, {members[-1]: "imagenet"})
+
+
+def test_stages_of_a_training_are_told_apart_in_its_own_panel():
+    histories, runs, study = staged(["a", "b", "c", "d", "e-fine-tuned"], [30, 30, 30, 30, 18], [10, 5, 3])
+    with style.paper():
+        figure = loss_curves.draw(histories, runs, made_up.published()["training"], study)
+    begins = {
+        panel.get_title(): [line.get_xdata()[0] for line in panel.get_lines() if line.get_label() == "next stage"]
+        for panel in figure.axes
+    }
+    assert begins == {"a": [], "b": [], "c": [], "d": [], "e-fine-tuned": [10.5, 15.5]}
+    assert [text.get_text() for text in figure.legends[0].get_texts()].count("next stage") == 1
+    assert figure.axes[0].get_ylabel() == "loss (dice_bce)"
+    assert "without pretrained weights: e-fine-tuned" in figure.get_suptitle()
+
+
+def test_the_lowest_panel_of_each_column_counts_epochs():
+    histories, runs, study = staged(["a", "b", "c"], [30, 30, 15], [10, 5])
+    figure = loss_curves.draw(histories, runs, made_up.published()["training"], study)
+    FigureCanvasAgg(figure).draw()
+    counts = {panel.get_title(): panel.get_xlabel() for panel in figure.axes}
+    assert counts == {"a": "", "b": "epoch", "c": "epoch"}
+    for panel in figure.axes[1:]:
+        assert any(label.get_visible() and label.get_text() for label in panel.get_xticklabels())
 
 
 def test_batches_are_drawn_in_percent_for_the_complete_ensemble_only():
@@ -372,6 +412,20 @@ def test_overlays_and_box_plot_from_files_to_files(stored, tmp_path, monkeypatch
     png, *written = outputs(tmp_path / "box")
     plot_dice_boxplot.main(stored.metrics, [stored.cases], *written, study)
     check_outputs(png)
+
+
+def test_one_loss_of_a_first_epoch_does_not_flatten_all_others():
+    runs, _, histories = made_up.trainings("single", 1)
+    first = next(iter(histories))
+    histories[first].loc[0, "validation_loss"] = 40.0
+    assert runs[first]["best_epoch"] != 1
+    figure = loss_curves.draw(histories, runs, made_up.published()["training"], made_up.study("as_reported"))
+    panel = next(axes for axes in figure.axes if axes.get_title() == first.member)
+    assert [text.get_text() for text in panel.texts] == ["↑ 40"]
+    assert sum(len(axes.texts) for axes in figure.axes) == 1
+    low, top = panel.get_ylim()
+    shown = pd.concat([history[["train_loss", "validation_loss"]] for history in histories.values()]).to_numpy().ravel()
+    assert low <= shown.min() and sorted(shown)[-2] < top < 2 * sorted(shown)[-2]
 
 
 def test_loss_curves_and_batches_from_files_to_files(tmp_path, request):

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
+from scipy.spatial.distance import directed_hausdorff
 
-from medley.metrics import NAMES, case_metrics, surface
+from medley.metrics import NAMES, case_metrics, scan, surface
 
 TOLERANCE = 2.0
 DISTANCES = ("hd", "hd95", "assd")
@@ -290,3 +291,57 @@ def test_neighbours_are_complete_up_to_the_last_distance():
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match="shape"):
         case_metrics(np.ones((1, 2, 3), bool), np.ones((1, 3, 2), bool), (1, 1, 1), TOLERANCE)
+
+
+def voxels(shape, *places):
+    """A mask of ``shape`` that holds single voxels."""
+    mask = np.zeros(shape, dtype=bool)
+    for place in places:
+        mask[place] = True
+    return mask
+
+
+def test_the_hausdorff_distance_of_a_scan_computed_by_hand():
+    cube = (10, 10, 10)
+    corner = voxels(cube, (0, 0, 0))
+    assert scan.hausdorff(corner, voxels(cube, (9, 9, 9))) == pytest.approx(0.9)
+    assert scan.hausdorff(corner, voxels(cube, (0, 3, 4))) == pytest.approx(0.5 / math.sqrt(3))
+    # Each axis has its own size: one slice of 4, two rows of 10, five columns of 20.
+    flat = (4, 10, 20)
+    found = scan.hausdorff(voxels(flat, (1, 2, 3)), voxels(flat, (2, 4, 8)))
+    assert found == pytest.approx(math.sqrt((1 / 4**2 + 1 / 5**2 + 1 / 4**2) / 3))
+    # The larger of the two ways: all of the second lies near the first, a voxel of the first far from the second.
+    assert scan.hausdorff(voxels(cube, (5, 5, 0), (5, 5, 7)), voxels(cube, (5, 5, 1))) == pytest.approx(
+        0.6 / math.sqrt(3)
+    )
+
+
+def test_the_farthest_voxel_of_a_scan_may_lie_inside_its_mask():
+    """Of a solid cube of 9 voxels and its hull, the centre is 4 voxels away; border to border they are one."""
+    solid = np.zeros((20, 20, 20), dtype=bool)
+    solid[5:14, 5:14, 5:14] = True
+    hull = solid & ~ndimage.binary_erosion(solid)
+    assert scan.hausdorff(solid, hull) == scan.hausdorff(hull, solid) == pytest.approx(4 / 20 / math.sqrt(3))
+
+
+def test_empty_scans():
+    empty, full = np.zeros((3, 4, 5), dtype=bool), np.ones((3, 4, 5), dtype=bool)
+    assert scan.hausdorff(full, empty) == scan.hausdorff(empty, full) == 1
+    assert math.isnan(scan.hausdorff(empty, empty))
+    with pytest.raises(ValueError, match="shape"):
+        scan.hausdorff(full, full[:2])
+
+
+@settings(max_examples=150, deadline=None)
+@given(pair=pairs(slices=(1, 6)), nested=st.booleans())
+def test_the_hausdorff_distance_of_a_scan_equals_scipys_of_all_voxels(pair, nested):
+    truth, prediction = pair
+    if nested:
+        prediction = prediction | truth
+    places = [np.argwhere(mask) / mask.shape for mask in (truth, prediction)]
+    expected = max(directed_hausdorff(*places)[0], directed_hausdorff(*places[::-1])[0]) / math.sqrt(3)
+    found = scan.hausdorff(truth, prediction)
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert scan.hausdorff(prediction, truth) == found
+    assert 0 <= found < 1
+    assert (found == 0) == np.array_equal(truth, prediction)

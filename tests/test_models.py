@@ -58,6 +58,16 @@ def parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
+@pytest.mark.parametrize("architecture", [*OWN, "UnetPlusPlus"])
+def test_a_prior_is_where_probabilities_start(architecture):
+    torch.manual_seed(0)
+    images = random_images(4, 1, 96, 96)
+    plain, started = (of_gi_tract(architecture, **keys).train()(images) for keys in ({}, {"prior": 0.02}))
+    assert plain.sigmoid().median() > 0.2
+    for label in range(3):
+        assert started[:, label].mean().sigmoid().item() == pytest.approx(0.02, abs=0.03)
+
+
 # The authors' table of final_cnn: channels and size after a row, and the parameters of the convolutions in it.
 ENCODERS = {
     1: (64, 224, 36_864, 36_864), 2: (64, 112, 36_864, 36_864), 3: (128, 56, 73_728, 147_456),

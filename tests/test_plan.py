@@ -65,8 +65,8 @@ def test_two_protocols_on_one_split_share_what_they_show(config):
     config["studies"]["cine"]["protocols"]["audited"] |= {"split": "single", "predictors": ["a", "pair"]}
     assert plan.predictors(config, "cine", "single") == [("ensembles", "mean"), ("members", "a"), ("ensembles", "pair")]
     assert len(plan.trainings(config, "cine")) == 2 * 2 * 3
-    assert plan.batches(config, "cine", "single", "a") == 25
-    assert plan.batches(config, "cine", "single", "pair") is None
+    assert plan.said(config, "cine", "single", "a", "batches") == 25
+    assert plan.said(config, "cine", "single", "pair", "batches") is None
 
 
 def test_what_is_not_run_is_shown_with_its_reason(config):

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import re
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
@@ -12,6 +13,7 @@ import pytest
 
 from medley import contact_sheet, quality
 from medley.cases import Case, write_cases
+from medley.config_schema import schema
 from medley.datasets import acdc
 from medley.errors import InputError
 from scripts import inspect_cases
@@ -109,6 +111,27 @@ def test_empty_slices_are_counted() -> None:
     mask = a_mask()
     mask[[0, 2]] = 0
     assert findings_of(a_case("case"), mask=mask) == [("empty_slices", "2", "keep")]
+
+
+def test_a_dataset_decides_otherwise() -> None:
+    masks = {"a": np.zeros(SHAPE, dtype=np.uint8), "b": a_mask() % 2}
+    cases = {name: a_case(name) for name in "abc"}
+    own = [("a", "empty_mask", "drop"), ("b", "missing_labels", "keep")]
+    for decisions, expected in (
+        (None, own),
+        ({"empty_mask": "keep"}, [("a", "empty_mask", "keep"), own[1]]),
+        ({"empty_mask": "ignore", "missing_labels": "drop"}, [("b", "missing_labels", "drop")]),
+    ):
+        found = quality.inspect(cases, a_reader({}, masks), decisions)
+        assert [(each.case, each.rule, each.decision) for each in found] == expected
+
+
+def test_the_configuration_knows_every_rule() -> None:
+    assert quality.__doc__ is not None
+    written = re.findall(r"^(\w+) +(?:drop|keep) ", quality.__doc__, flags=re.MULTILINE)
+    names = schema()["$defs"]["dataset"]["properties"]["quality"]["propertyNames"]["enum"]
+    assert len(written) == 8
+    assert names == written
 
 
 def test_table_and_contact_sheet_of_phantoms(tmp_path: Path) -> None:

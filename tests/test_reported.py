@@ -1,3 +1,4 @@
+import csv
 import math
 
 import numpy as np
@@ -6,6 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, jaccard_score
 
+from medley import rle
+from medley.metrics import slicewise
 from medley.metrics.reported import (
     cut,
     foreground_iou,
@@ -66,3 +69,42 @@ def test_batches_are_nearly_equal_and_in_order():
 def test_fewer_slices_than_batches_make_a_batch_each():
     assert [len(part) for part in cut(np.ones((2, 2, 2), dtype=np.int64), 5)] == [1, 1]
     assert cut([], 5) == []
+
+
+def test_smoothed_dice_computed_by_hand():
+    """Slices: two of three voxels shared with three; nothing at all; a voxel that is not predicted."""
+    truth, prediction = np.zeros((2, 3, 2, 4), dtype=bool)
+    truth[0, 0, :3] = prediction[0, 0, 1:4] = True
+    truth[2, 1, 1] = True
+    assert slicewise.dice(truth[:1], prediction[:1], 0.001) == pytest.approx(4.001 / 6.001, rel=1e-12)
+    assert slicewise.dice(truth[1:2], prediction[1:2], 0.001) == 1
+    assert slicewise.dice(truth[2:], prediction[2:], 0.001) == pytest.approx(0.001 / 1.001, rel=1e-12)
+    expected = (4.001 / 6.001 + 1 + 0.001 / 1.001) / 3
+    assert slicewise.dice(truth, prediction, 0.001) == pytest.approx(expected, rel=1e-12)
+    assert slicewise.dice(truth, prediction, 1.0) == pytest.approx((5 / 7 + 1 + 1 / 2) / 3, rel=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(maps, st.sampled_from([1e-6, 0.001, 1.0]))
+def test_smoothed_dice_counts_sets_of_places(drawn, epsilon):
+    _, shape, seed = drawn
+    truth, prediction = (labels > 0 for labels in random_maps(2, shape, seed))
+    expected = []
+    for slices in zip(truth, prediction, strict=True):
+        true, predicted = ({tuple(place) for place in np.argwhere(plane)} for plane in slices)
+        expected.append((2 * len(true & predicted) + epsilon) / (len(true) + len(predicted) + epsilon))
+    assert slicewise.dice(truth, prediction, epsilon) == pytest.approx(math.fsum(expected) / len(expected))
+    assert 0 < slicewise.dice(truth, prediction, epsilon) <= 1
+    assert slicewise.dice(truth, truth, epsilon) == 1
+
+
+@pytest.mark.real
+def test_the_reported_dice_of_predicting_nothing_on_real_slices(real):
+    """0.32, as the study's page measured it: the share of organs that are not in a slice with organs."""
+    with (real / "UW-Madison" / "train_part.csv").open(newline="") as stream:
+        runs = [row["segmentation"] for row in csv.DictReader(stream)]
+    masks = [rle.decode(text, (1, 360 * 310)).astype(bool)[None] for text in runs]
+    dice = [slicewise.dice(mask, np.zeros_like(mask), 0.001) for mask in masks]
+    assert len(dice) == 3 * 975
+    assert np.mean(dice) == pytest.approx(runs.count("") / len(runs), abs=1e-4)
+    assert np.mean(dice) == pytest.approx(0.32, abs=0.005)

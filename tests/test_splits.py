@@ -2,6 +2,7 @@
 
 import collections
 import csv
+import dataclasses
 import math
 import runpy
 from pathlib import Path
@@ -159,6 +160,38 @@ def test_a_patient_whose_cases_differ_in_the_column_stays_whole():
     cases = [case(f"{patient}-{group}", f"{patient}", group) for patient in range(8) for group in ("ED", "ES")]
     rows = by_fold(split_cases(cases, folds_spec(2)))[0]
     assert patients_of(rows, "train").isdisjoint(patients_of(rows, "validation"))
+
+
+def slices(patients, days=2):
+    """Return five slices of each patient's every day: the first without an organ, the others with one or two."""
+    shown = [(), ("stomach",), ("stomach",), ("bowel",), ("bowel", "stomach")]
+    return [
+        dataclasses.replace(
+            case(f"{patient}-day{day}-slice{number}", patient, "-".join(organs) or "none"), labels=organs
+        )
+        for patient in (f"case{number:02d}" for number in range(patients))
+        for day in range(days)
+        for number, organs in enumerate(shown)
+    ]
+
+
+def test_ungrouped_cases_are_dealt_one_by_one_and_evenly():
+    specification = {**parts_spec(), "grouped": False}
+    rows = by_fold(split_cases(slices(20), specification))[0]
+    assert len(rows) == 200
+    assert patients_of(rows, "train") & patients_of(rows, "test")
+    shown = {each.case: each.pathology for each in slices(20)}
+    counts = collections.Counter((row.part, shown[row.case]) for row in rows.values())
+    assert counts["train", "stomach"] == 56 and counts["validation", "stomach"] == 8 and counts["test", "stomach"] == 16
+    assert counts["train", "none"] == 28 and counts["validation", "none"] == 4 and counts["test", "none"] == 8
+
+
+def test_only_the_listed_parts_lose_their_cases_without_a_label():
+    empty = {each.case for each in slices(20) if not each.labels}
+    whole = by_fold(split_cases(slices(20), parts_spec(stratify=None)))[0]
+    rows = by_fold(split_cases(slices(20), {**parts_spec(stratify=None), "labelled": ["train", "validation"]}))[0]
+    assert {name: row for name, row in whole.items() if row.part == "test" or name not in empty} == rows
+    assert {row.part for name, row in rows.items() if name in empty} == {"test"}
 
 
 def test_written_and_read(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
-from medley.statistics import Interval, intervals, patient_draws
+from medley.statistics import Interval, Sample, intervals, patient_draws, weighted_sums
 
 
 def interval(values, patients, resamples, seed, level=0.95):
@@ -15,25 +15,39 @@ def interval(values, patients, resamples, seed, level=0.95):
     return found
 
 
-def by_loop(values, patients, groups, resamples, seed, level):
-    """Return what ``intervals`` should for one column: every resample written out and averaged."""
+def by_loop(samples, resamples, seed, level=0.95):
+    """Return what ``weighted_sums`` should for samples of one column: every resample written out and averaged.
 
-    def mean(rows):
+    ``samples`` are of (weight, values, patients, groups).
+    """
+
+    def mean(values, groups, rows):
         of_groups = []
         for group in {groups[row] for row in range(len(values)) if not math.isnan(values[row])}:
             own = [values[row] for row in rows if groups[row] == group and not math.isnan(values[row])]
             of_groups.append(sum(own) / len(own) if own else math.nan)
         return sum(of_groups) / len(of_groups) if of_groups else math.nan
 
-    names = sorted(set(patients))
-    means = []
+    def total(names):
+        return sum(
+            weight * mean(values, groups, [row for name in names for row, own in enumerate(patients) if own == name])
+            for weight, values, patients, groups in samples
+        )
+
+    names = sorted({name for _, _, patients, _ in samples for name in patients})
+    known = []
     for draw in patient_draws(len(names), resamples, seed):
         drawn = [name for name, times in zip(names, draw, strict=True) for _ in range(int(times))]
         assert len(drawn) == len(names)
-        means.append(mean([row for name in drawn for row in range(len(values)) if patients[row] == name]))
-    known = [value for value in means if not math.isnan(value)]
+        if not math.isnan(found := total(drawn)):
+            known.append(found)
+    for _, values, patients, groups in samples:
+        rows = [row for row, value in enumerate(values) if not math.isnan(value)]
+        for group in {groups[row] for row in rows}:
+            if len({patients[row] for row in rows if groups[row] == group}) == 1:
+                known = []
     ends = np.quantile(known, [(1 - level) / 2, (1 + level) / 2]) if known else (math.nan, math.nan)
-    return Interval(mean(range(len(values))), *ends)
+    return Interval(total(names), *ends)
 
 
 def cohort(patients, seed=0):
@@ -46,7 +60,7 @@ def cohort(patients, seed=0):
 
 def test_equals_a_loop_over_the_same_draws():
     values, patients = cohort(15)
-    expected = by_loop(values, patients, ["all"] * len(values), 200, 7, 0.9)
+    expected = by_loop([(1, values, patients, ["all"] * len(values))], 200, 7, 0.9)
     assert interval(values, patients, 200, seed=7, level=0.9) == pytest.approx(expected)
 
 
@@ -61,7 +75,47 @@ def test_with_values_missing_it_is_the_mean_over_groups_of_the_same_resample(row
     patients, groups, values = (list(column) for column in zip(*rows, strict=True))
     values = [math.nan if value is None else value for value in values]
     (found,) = intervals(np.reshape(values, (-1, 1)), patients, groups, 40, 3)
-    assert found == pytest.approx(by_loop(values, patients, groups, 40, 3, 0.95), abs=1e-12, nan_ok=True)
+    expected = by_loop([(1, values, patients, groups)], 40, 3)
+    assert found == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(*[st.lists(rows_of_a_table, min_size=1, max_size=10)] * 2)
+def test_a_sum_of_samples_is_that_of_their_means_in_the_same_resample(first, second):
+    samples = []
+    for weight, rows in ((0.4, first), (-0.6, second)):
+        patients, groups, values = (list(column) for column in zip(*rows, strict=True))
+        samples.append((weight, [math.nan if value is None else value for value in values], patients, groups))
+    theirs = [(weight, Sample(np.reshape(values, (-1, 1)), *rest)) for weight, values, *rest in samples]
+    (found,) = weighted_sums(theirs, 40, 3)
+    assert found == pytest.approx(by_loop(samples, 40, 3), abs=1e-12, nan_ok=True)
+
+
+def test_patients_of_both_samples_are_drawn_for_both():
+    generator = np.random.default_rng(4)
+    levels, names = generator.normal(0.6, 0.1, 20), [f"p{number:02d}" for number in range(20)]
+
+    def difference(their_names):
+        samples = [(1, Sample(levels[:, None] + 0.2, names, ["all"] * 20))]
+        samples.append((-1, Sample(levels[:, None], their_names, ["all"] * 20)))
+        (found,) = weighted_sums(samples, 2000, 0)
+        assert found.mean == pytest.approx(0.2)
+        return found.high - found.low
+
+    assert difference(names) == pytest.approx(0, abs=1e-12)
+    # Of other patients, the difference varies as two independent means of 20 do.
+    spread = 2 * 1.96 * math.sqrt(2 * levels.var() / 20)
+    assert difference([name.replace("p", "q") for name in names]) == pytest.approx(spread, rel=0.1)
+
+
+def test_two_samples_by_hand():
+    # Patients a and b, each with 1 and 3 in the first sample; only b, c in the second, with 10 and 20.
+    samples = [(1, Sample([[1], [3]], ["a", "b"], "xx")), (-1, Sample([[10], [20]], ["b", "c"], "xx"))]
+    (found,) = weighted_sums(samples, 20000, 0, level=1)
+    assert found == Interval(2 - 15, 1 - 20, 3 - 10)  # drawn a and c; drawn b alone
+    single = [samples[0], (-1, Sample([[10]], ["b"], "x"))]
+    (found,) = weighted_sums(single, 200, 0)
+    assert found.mean == 2 - 10 and np.isnan(found[1:]).all()
 
 
 def test_a_group_of_few_patients_does_not_widen_the_interval_by_its_size():
@@ -128,8 +182,15 @@ def test_without_a_value_there_is_no_interval():
     assert all(math.isnan(value) for value in interval([], [], 100, seed=0))
 
 
-def test_one_patient_has_no_spread():
-    assert interval([1.0, 2.0], ["a", "a"], 100, seed=0) == Interval(1.5, 1.5, 1.5)
+def test_one_patient_has_a_mean_and_no_interval():
+    assert interval([1.0, 2.0], ["a", "a"], 100, seed=0) == pytest.approx((1.5, math.nan, math.nan), nan_ok=True)
+    # Also where others have no value, and where one of two groups has one patient; beside it a column that has two.
+    values = np.array([[1, 1, 1], [3, 3, 3], [math.nan, 4, 4], [math.nan, math.nan, 5]])
+    patients, groups = ["a", "a", "b", "b"], ["x", "y", "x", "y"]
+    first, second, third = intervals(values, patients, groups, 100, 0)
+    assert (first.mean, second.mean, third.mean) == (2, 2.75, 3.25)
+    assert np.isnan([first.low, first.high, second.low, second.high]).all()
+    assert (third.low, third.high) == (2, 4.5)
 
 
 def test_the_order_of_cases_does_not_matter_and_the_seed_does():

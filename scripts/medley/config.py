@@ -85,7 +85,7 @@ def resolve(raw: Mapping[str, Any], exists: Callable[[str], bool] = os.path.exis
     """
     check(raw)
     laid = _overlay(copy.deepcopy({**defaults(), **raw}))
-    datasets = {name: _dataset(name, dataset, laid["results"]) for name, dataset in laid["datasets"].items()}
+    datasets = {name: _dataset(name, dataset, laid) for name, dataset in laid["datasets"].items()}
     recipes = {name: _recipe(recipe, laid["image_scale"]) for name, recipe in laid["recipes"].items()}
     studies = {name: _study(name, study, laid, exists) for name, study in laid["studies"].items()}
     sizes = {key: laid[key] for key in ("phantom_cases", "image_scale", "width", "bootstrap", "threads", "leave_out")}
@@ -122,15 +122,21 @@ def _overlay(config: Config) -> Config:
     if "source" in preset:
         for dataset in config["datasets"].values():
             dataset["source"] = {"kind": preset["source"]}
-    for study in config["studies"].values():
+    for name, study in config["studies"].items():
+        epochs = _sized(config, name, "epochs", preset.get("epochs"))
         study["seeds"] = preset.get("seeds", study["seeds"])
         for split in study["splits"].values():
             if "folds" in split:
                 split["folds"] = preset.get("folds", split["folds"])
         for member in [study.get("training", {}), *study["members"].values()]:
-            if "epochs" in preset:
-                _shorten(member, preset["epochs"])
+            if epochs:
+                _shorten(member, epochs)
     return config
+
+
+def _sized(config: Config, study: str, key: str, default: Any) -> Any:
+    """Return what the preset says of ``key`` for one study."""
+    return config["presets"][config["preset"]].get("studies", {}).get(study, {}).get(key, default)
 
 
 def _shorten(member: Config, epochs: int) -> None:
@@ -143,18 +149,22 @@ def _shorten(member: Config, epochs: int) -> None:
         stage["epochs"] = max(1, round(epochs * stage["epochs"] / total))
 
 
-def _dataset(name: str, dataset: Config, results: str) -> Config:
+def _dataset(name: str, dataset: Config, config: Config) -> Config:
     source = dataset["source"]
     folders = {
         "download": f"data/download/{name}",
-        "phantom": f"{results}/phantom/{name}",
+        "phantom": f"{config['results']}/phantom/{name}",
         "local": source.get("path"),
     }
+    using = [study for study, value in config["studies"].items() if name in value["datasets"]]
+    patients = [_sized(config, study, "phantom_cases", config["phantom_cases"]) for study in using]
     return {
         "reader": dataset["reader"],
         "source": source,
         "folder": folders[source["kind"]],
+        "phantom_cases": max(patients, default=config["phantom_cases"]),
         "regions": dataset.get("regions", {}),
+        "quality": dataset.get("quality", {}),
     }
 
 
@@ -173,16 +183,21 @@ def _recipe(recipe: Config, image_scale: float) -> Config:
 
 
 def _scaled(size: int | None, factor: float) -> int | None:
-    """Return ``size`` times ``factor`` as the nearest multiple of SIZE_STEP, at least one step."""
-    return None if size is None else max(1, round(size * factor / SIZE_STEP)) * SIZE_STEP
+    """Return ``size`` times ``factor``, down to a multiple of SIZE_STEP, at least one step."""
+    return None if size is None else max(1, int(size * factor / SIZE_STEP)) * SIZE_STEP
 
 
 def _study(name: str, study: Config, config: Config, exists: Callable[[str], bool]) -> Config:
     training = study.get("training", {})
+    width = _sized(config, name, "width", config["width"])
     members = {
-        member: _member(defaults("member") | training | own) | {"width": config["width"]}
+        member: _member(defaults("member") | training | own) | {"width": width}
         for member, own in study["members"].items()
     }
+    random_start = {}
+    if _sized(config, name, "weights", "kept") is None:
+        random_start = {member: value["weights"] for member, value in members.items() if value["weights"]}
+        members = {member: value | {"weights": None} for member, value in members.items()}
     reasons = {
         member: _reason(members[member], exists)
         for member in members
@@ -200,6 +215,7 @@ def _study(name: str, study: Config, config: Config, exists: Callable[[str], boo
         "members": run,
         "ensembles": {key: value for key, value in ensembles.items() if value["members"]},
         "not_run": reasons,
+        "random_start": {member: weights for member, weights in random_start.items() if member in run},
         "protocols": study["protocols"],
         "tables": study.get("tables", []),
         "figures": study.get("figures", []),
@@ -225,7 +241,8 @@ def _split(split: Config) -> Config:
     kind = {"parts": split["parts"]} if "parts" in split else {"folds": split["folds"]}
     test = {} if "parts" in split else {"test": split.get("test")}
     common = defaults("split") | split
-    return {**kind, "stratify": common["stratify"], **test, "seed": common["seed"]}
+    special: Config = {key: split[key] for key in ("grouped", "labelled") if key in split}
+    return {**kind, "stratify": common["stratify"], **test, **special, "seed": common["seed"]}
 
 
 def _ensemble(ensemble: Config, members: Config, run: Config) -> Config:

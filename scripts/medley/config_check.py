@@ -97,6 +97,9 @@ def _presets(config: Config) -> Iterator[str]:
     if "preset" in config:
         yield from unknown("preset", "preset", config["preset"], presets)
     members = [f"{study}/{member}" for study, value in studies.items() for member in value.get("members", {})]
+    for name, preset in presets.items():
+        for study in preset.get("studies", {}):
+            yield from unknown(f"presets.{name}.studies", "study", study, studies)
     for path, keys in {"": config, **{f"presets.{name}.": preset for name, preset in presets.items()}}.items():
         for study in keys.get("all", []):
             yield from unknown(f"{path}all", "study", study, studies)

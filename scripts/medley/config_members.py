@@ -56,10 +56,11 @@ def members(path: str, study: Config, config: Config, known: Known) -> Iterator[
 def narrow(config: Config, known: Known) -> Iterator[str]:
     """Check that the encoders of the members that run can have the run's width."""
     preset = config.get("presets", {}).get(config.get("preset", ""), {})
-    width = preset.get("width", config.get("width", 1))
     left_out = [*config.get("leave_out", []), *preset.get("leave_out", [])]
-    for study_name, study in config.get("studies", {}).items() if width != 1 else ():
-        for name, own in study.get("members", {}).items():
+    for study_name, study in config.get("studies", {}).items():
+        sizes = preset | preset.get("studies", {}).get(study_name, {})
+        width = sizes.get("width", config.get("width", 1))
+        for name, own in study.get("members", {}).items() if width != 1 else ():
             encoder = {**defaults("member"), **study.get("training", {}), **own}["encoder"]
             if any(fnmatch.fnmatchcase(f"{study_name}/{name}", pattern) for pattern in left_out):
                 continue
@@ -108,7 +109,10 @@ def _network(path: str, member: Config, known: Known) -> Iterator[str]:
 
 
 def _head(path: str, member: Config, known: Known) -> Iterator[str]:
-    """Check that a member's loss is for its head."""
+    """Check that a member's loss, and its prior, are for its head."""
+    if "prior" in member and member["head"] != "sigmoid":
+        where = f"{path.removesuffix('loss')}prior"
+        yield f"{where}: only a sigmoid head starts from one; remove it, or write head: sigmoid"
     loss = registry.name_and_options(member["loss"])[0] if "loss" in member else ""
     heads = known.heads.get(loss, (member["head"],))
     if member["head"] not in heads:

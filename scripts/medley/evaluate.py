@@ -16,15 +16,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from medley import labels, preprocess, probabilities
+from medley import evaluate_reported, evaluate_scans, labels, probabilities
 from medley.cases import Case, slices_first
 from medley.errors import InputError
+from medley.evaluate_reported import AsReported
+from medley.evaluate_scans import Judged, Pairs
 from medley.files import whole_file
 from medley.metrics import case_metrics, reported
 from medley.probabilities import Contents, Entry, Folder
 
 Mask = npt.NDArray[np.uint8]
 Row = dict[str, Any]
+Measured = Mapping[str, Mapping[str, float]]  # label → metric → value
 
 IDENTITY = ("study", "dataset", "split", "predictor", "seed")
 METRICS_COLUMNS = (
@@ -42,11 +45,24 @@ class Evaluation(NamedTuple):
     batches: list[Row]
 
 
-class AsReported(NamedTuple):
-    """How a study counts on the recipe's grid."""
+class Predictor(NamedTuple):
+    """Who is judged, and by what."""
 
-    recipe: Mapping[str, Any]
-    batches: int
+    folder: Folder  # of its probabilities
+    contents: Contents
+    source: ModuleType  # the dataset's reader
+    values: labels.Values  # of labels and regions in masks
+    regions: Mapping[str, Sequence[str]]
+    tolerance: float | None  # of nsd, mm
+    as_reported: AsReported | None
+
+
+class JudgedCase(NamedTuple):
+    """What came out for one case."""
+
+    rows: list[Row]
+    pairs: Pairs
+    confusions: reported.Confusion | None
 
 
 def evaluate(
@@ -56,45 +72,45 @@ def evaluate(
     regions: Mapping[str, Sequence[str]],
     tolerance: float | None,
     as_reported: AsReported | None = None,
+    scans: bool = False,
 ) -> Evaluation:
     """Judge every case of a folder of probabilities whose truth is known.
 
-    ``source`` is the dataset's reader, ``tolerance`` (mm) that of nsd. With ``as_reported`` each case
-    also gets its pixel accuracy on the recipe's grid, and the test slices, in the order of cases, are
-    cut into that many batches. Raises InputError when no case has a truth, when the table of cases or a
-    mask does not fit the folder, or when as-reported metrics are asked of a sigmoid head.
+    ``source`` is the dataset's reader, ``tolerance`` (mm) that of nsd. With ``as_reported`` each case is also
+    judged on the recipe's grid: by its labels' Dice where there is an epsilon; where there are batches by its
+    pixel accuracy, and the test slices, in the order of cases, are cut into that many batches. With ``scans``
+    each scan of which all cases are judged, in one part, gets the Hausdorff distance of each label. Raises
+    InputError when no case has a truth, when the table of cases or a mask does not fit the folder, when cases
+    of a scan differ in size, or when batches are asked of a sigmoid head.
     """
     contents = probabilities.read_contents(folder)
-    if as_reported and contents.head != "softmax":
-        raise InputError(f"{folder}: only softmax heads have as-reported metrics; take `batches` out of the protocol")
+    batches = as_reported.batches if as_reported else None
+    if batches is not None and contents.head != "softmax":
+        raise InputError(f"{folder}: only softmax heads have as-reported batches; take `batches` out of the protocol")
     values = labels.with_regions(source.LABELS, regions)
-    judged = [(_known(name, cases, folder), entry) for name, entry in contents.cases.items()]
-    with_truth = [(case, entry) for case, entry in judged if case.mask]
-    if not with_truth:
-        raise InputError(f"{folder}: none of its {len(judged)} cases has a mask in the table of cases")
-    if len(with_truth) < len(judged):
-        logging.info("%d of %d cases have no mask and are left out", len(judged) - len(with_truth), len(judged))
+    predictor = Predictor(folder, contents, source, values, regions, tolerance, as_reported)
+    judged = _with_truth(contents, cases, folder)
+    groups = evaluate_scans.by_scan(judged) if scans else [[one] for one in judged]
+    whole = evaluate_scans.whole_scans(groups, cases.values()) if scans else set()
 
     rows: list[Row] = []
-    test_slices: list[reported.Confusion] = []
-    for number, (case, entry) in enumerate(with_truth, start=1):
-        truth = _truth(case, source, folder)
-        rows += [
-            _row(case, entry, label, metric, value, "native")
-            for label, predicted in _decisions(folder, case.case, contents, regions).items()
-            for metric, value in case_metrics(
-                labels.select(truth, values[label]), predicted, slices_first(case.spacing), tolerance
-            ).items()
-        ]
-        if as_reported:
-            confusions = _on_recipe(folder, case, truth, contents, values, as_reported.recipe)
-            accuracy = reported.pixel_accuracy(confusions.sum(axis=0))
-            rows.append(_row(case, entry, "all", "pixel_accuracy", accuracy, "recipe"))
-            test_slices += list(confusions) if entry.part == "test" else []
-        if number % PROGRESS == 0 or number == len(with_truth):
-            logging.info("%d of %d cases", number, len(with_truth))
-    rows.sort(key=lambda row: (row["case"], row["label"], row["metric"]))
-    return Evaluation(rows, _batch_rows(test_slices, as_reported.batches) if as_reported else [])
+    confusions: dict[str, reported.Confusion] = {}
+    done = 0
+    for group in groups:
+        found = {case.case: _judge_case(predictor, case, entry) for case, entry in group}
+        rows += [row for one in found.values() for row in one.rows]
+        confusions |= {name: one.confusions for name, one in found.items() if one.confusions is not None}
+        (case, entry), *_ = group
+        if (scan := evaluate_scans.scan_of(case)) in whole:
+            measured = evaluate_scans.hausdorff_of_labels([one.pairs for one in found.values()])
+            rows += _rows("_".join(scan), case.patient, entry, "scan", measured)
+        done += len(group)
+        if done % PROGRESS < len(group) or done == len(judged):
+            logging.info("%d of %d cases", done, len(judged))
+    rows.sort(key=lambda row: (row["case"], row["label"], row["metric"], row["convention"]))
+    test = [name for name, entry in contents.cases.items() if entry.part == "test" and name in confusions]
+    test_slices = [matrix for name in test for matrix in confusions[name]]
+    return Evaluation(rows, [] if batches is None else evaluate_reported.batch_rows(test_slices, batches))
 
 
 def write_rows(
@@ -109,10 +125,40 @@ def write_rows(
             writer.writerow([complete[column] for column in columns])
 
 
-def _known(name: str, cases: Mapping[str, Case], folder: Folder) -> Case:
-    if name not in cases:
-        raise InputError(f"{folder}: case {name!r} is not in the table of cases; predict again")
-    return cases[name]
+def _with_truth(contents: Contents, cases: Mapping[str, Case], folder: Folder) -> list[Judged]:
+    """Return the cases with a mask, in the order of names, each with where its prediction comes from."""
+    for name in contents.cases:
+        if name not in cases:
+            raise InputError(f"{folder}: case {name!r} is not in the table of cases; predict again")
+    judged = [(cases[name], entry) for name, entry in contents.cases.items() if cases[name].mask]
+    every = len(contents.cases)
+    if not judged:
+        raise InputError(f"{folder}: none of its {every} cases has a mask in the table of cases")
+    if len(judged) < every:
+        logging.info("%d of %d cases have no mask and are left out", every - len(judged), every)
+    return judged
+
+
+def _judge_case(predictor: Predictor, case: Case, entry: Entry) -> JudgedCase:
+    """Return the rows of one case on its native grid and on the recipe's."""
+    folder, contents, values = predictor.folder, predictor.contents, predictor.values
+    truth = _truth(case, predictor.source, folder)
+    decisions = _decisions(folder, case.case, contents, predictor.regions)
+    pairs = {label: (labels.select(truth, values[label]), decided) for label, decided in decisions.items()}
+    spacing = slices_first(case.spacing)
+    native = {label: case_metrics(*pair, spacing, predictor.tolerance) for label, pair in pairs.items()}
+    rows = _rows(case.case, case.patient, entry, "native", native)
+    confusions = None
+    if predictor.as_reported:
+        recipe, batches, epsilon = predictor.as_reported
+        if epsilon is not None:
+            dice = evaluate_reported.dice_of_labels(case, pairs, recipe, epsilon)
+            rows += _rows(case.case, case.patient, entry, "recipe", dice)
+        if batches is not None:
+            confusions = evaluate_reported.confusions(folder, case, truth, contents, values, recipe)
+            accuracy = reported.pixel_accuracy(confusions.sum(axis=0))
+            rows += _rows(case.case, case.patient, entry, "recipe", {"all": {"pixel_accuracy": accuracy}})
+    return JudgedCase(rows, pairs, confusions)
 
 
 def _truth(case: Case, source: ModuleType, folder: Folder) -> Mask:
@@ -140,41 +186,11 @@ def _decisions(
     }
 
 
-def _on_recipe(
-    folder: Folder,
-    case: Case,
-    truth: Mask,
-    contents: Contents,
-    values: labels.Values,
-    recipe: Mapping[str, Any],
-) -> reported.Confusion:
-    """Return the confusion matrices (slices, classes, classes) of a case on the recipe's grid."""
-    grid = preprocess.geometry(case.shape, case.spacing, recipe)
-    true = grid.apply_mask(labels.class_indices(truth, contents.labels, values))
-    predicted = grid.apply_mask(probabilities.read_label_map(folder, case.case))
-    return reported.slice_confusions(true, predicted, 1 + len(contents.labels))
-
-
-def _batch_rows(test_slices: Sequence[reported.Confusion], batches: int) -> list[Row]:
-    """Return the as-reported metrics of each batch of test slices, numbered from 1."""
-    parts = reported.cut(test_slices, batches)
-    if len(parts) < batches:
-        logging.warning("%d test slices make %d batches in place of %d", len(test_slices), len(parts), batches)
+def _rows(case: str, patient: str, entry: Entry, convention: str, measured: Measured) -> list[Row]:
+    fold = "" if entry.fold is None else entry.fold
+    where = {"fold": fold, "part": entry.part, "case": case, "patient": patient, "convention": convention}
     return [
-        {"part": "test", "batch": number, "slices": len(part), "metric": metric, "value": measure(part.sum(axis=0))}
-        for number, part in enumerate(parts, start=1)
-        for metric, measure in sorted(reported.METRICS.items())
+        {**where, "label": label, "metric": metric, "value": value}
+        for label, values in measured.items()
+        for metric, value in values.items()
     ]
-
-
-def _row(case: Case, entry: Entry, label: str, metric: str, value: float, convention: str) -> Row:
-    return {
-        "fold": "" if entry.fold is None else entry.fold,
-        "part": entry.part,
-        "case": case.case,
-        "patient": case.patient,
-        "label": label,
-        "metric": metric,
-        "value": value,
-        "convention": convention,
-    }

@@ -124,11 +124,11 @@ def evaluations(config: Config, study: str) -> list[Evaluation]:
     ]
 
 
-def batches(config: Config, study: str, split: str, predictor: str) -> int | None:
-    """Return the number of test batches in a protocol that shows ``predictor`` on ``split``, None without one."""
+def said(config: Config, study: str, split: str, predictor: str, key: str) -> Any:
+    """Return the ``key`` of the first protocol that has one and shows ``predictor`` on ``split``, None without one."""
     for protocol in config["studies"][study]["protocols"].values():
-        if protocol["split"] == split and predictor in protocol["predictors"] and "batches" in protocol:
-            return int(protocol["batches"])
+        if protocol["split"] == split and predictor in protocol["predictors"] and key in protocol:
+            return protocol[key]
     return None
 
 

@@ -13,7 +13,8 @@ mask_at_border     keep      the mask reaches the image's border: the structure 
 empty_slices       keep      slices beyond the structure, or ones that nobody has drawn
 =================  ========  ==============================================================
 
-A rule that does not fire leaves no row; only what cannot be used at all is dropped.
+A rule that does not fire leaves no row; only what cannot be used at all is dropped. A dataset may decide
+otherwise: where a case is one slice, an empty mask is nothing unusual.
 """
 
 import csv
@@ -33,6 +34,7 @@ from medley.labels import select
 
 Mask = npt.NDArray[np.uint8]
 
+IGNORE = "ignore"  # the decision that leaves no row
 SPACING_FACTOR = 3.0  # times or a fraction of the dataset's median
 COLUMNS = ("case", "rule", "value", "decision", "reason")
 
@@ -55,14 +57,22 @@ class Finding:
     reason: str
 
 
-def inspect(cases: Mapping[str, Case], reader: ModuleType) -> list[Finding]:
-    """Return the findings of all cases, sorted by case and rule. Reads every image and mask."""
+def inspect(cases: Mapping[str, Case], reader: ModuleType, decisions: Mapping[str, str] | None = None) -> list[Finding]:
+    """Return the findings of all cases, sorted by case and rule. Reads every image and mask.
+
+    ``decisions`` maps some rules to keep, drop or ignore, in place of their own decision.
+    """
     usual = _Usual(
         spacing=[float(size) for size in np.median([case.spacing for case in cases.values()], axis=0)],
         slices=float(np.median([case.shape[2] for case in cases.values()])),
     )
     findings = [Finding(case.case, *finding) for case in cases.values() for finding in _findings(case, reader, usual)]
-    return sorted(findings, key=lambda finding: (finding.case, finding.rule))
+    changed = decisions or {}
+    decided = [dataclasses.replace(each, decision=changed.get(each.rule, each.decision)) for each in findings]
+    return sorted(
+        (finding for finding in decided if finding.decision != IGNORE),
+        key=lambda finding: (finding.case, finding.rule),
+    )
 
 
 def write(path: str | os.PathLike[str], findings: Iterable[Finding]) -> None:

@@ -38,14 +38,17 @@ def split_cases(cases: Iterable[Case], specification: Mapping[str, Any]) -> list
     - ``folds``: fold f validates on its own share of the patients and trains on the others'. With
       ``test: official`` the source's testing cases are test in every fold.
 
-    All cases of a patient are in one part. ``stratify`` names a field of Case: each of its values
+    All cases of a patient are in one part, unless ``grouped`` is false: then each case stands for a patient of
+    its own, and cases of one patient are on both sides. Parts that ``labelled`` lists hold only cases with a label;
+    what it takes from them is in no part. ``stratify`` names a field of Case: each of its values
     (a patient whose cases differ in it is a value of its own) is dealt out as evenly as whole
     patients allow. ``seed`` decides which patient goes where. Raises InputError for too few patients,
     and for a patient with both testing and other cases.
     """
     by_patient: dict[str, list[Case]] = {}
     for case in sorted(cases, key=lambda case: case.case):
-        by_patient.setdefault(case.patient, []).append(case)
+        by_patient.setdefault(case.patient if specification.get("grouped", True) else case.case, []).append(case)
+    labelled = specification.get("labelled", ())
     ignores_source = "folds" in specification and specification["test"] is None
     testing = set() if ignores_source else {patient for patient, own in by_patient.items() if _is_testing(patient, own)}
     strata = _strata({patient: own for patient, own in by_patient.items() if patient not in testing}, specification)
@@ -59,7 +62,10 @@ def split_cases(cases: Iterable[Case], specification: Mapping[str, Any]) -> list
         Assignment(fold, case, patient, part)
         for fold, part_of in enumerate(parts)
         for case, patient, part in sorted(
-            (case.case, patient, part) for patient, part in part_of.items() for case in by_patient[patient]
+            (case.case, case.patient, part)
+            for name, part in part_of.items()
+            for case in by_patient[name]
+            if case.labels or part not in labelled
         )
     ]
 

@@ -18,6 +18,14 @@ class Interval(NamedTuple):
     high: float
 
 
+class Sample(NamedTuple):
+    """Values (rows, columns) and, one each a row, the patients and the groups that they belong to."""
+
+    values: npt.ArrayLike
+    patients: Sequence[str]
+    groups: Sequence[str]
+
+
 def intervals(
     values: npt.ArrayLike,
     patients: Sequence[str],
@@ -31,23 +39,33 @@ def intervals(
     ``values`` (rows, columns) belong to ``patients`` and ``groups``, one each a row. Each resample draws
     as many patients as there are, with replacement, and takes the same mean over all their rows. Values
     that are not a number are left out, and so is a resample that lacks a group which the column has;
-    without any value all three are not a number. Columns are resampled alike and do not touch one
-    another. Raises ValueError when lengths differ. Efron and Tibshirani, An Introduction to the
-    Bootstrap, 1993, chapter 13.
+    without any value all three are not a number. A column with a group of a single patient's values has a
+    mean and no interval (low and high not a number), since nothing tells how patients of that group
+    differ. Columns are resampled alike and do not touch one another. Raises ValueError when lengths
+    differ. Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
-    numbers = np.asarray(values, dtype=np.float64)
-    if not len(numbers) == len(patients) == len(groups):
-        raise ValueError(f"{len(numbers)} rows of {len(patients)} patients in {len(groups)} groups")
-    if not len(numbers):
-        return [Interval(np.nan, np.nan, np.nan)] * numbers.shape[1]
-    names, patient = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
-    kinds, group = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    sums, counts = np.zeros((2, len(kinds), len(names), numbers.shape[1]))
-    known = ~np.isnan(numbers)
-    np.add.at(sums, (group, patient), np.where(known, numbers, 0))
-    np.add.at(counts, (group, patient), known)
-    whole = _means(np.ones((1, len(names))), sums, counts)[0]
-    resampled = _means(patient_draws(len(names), resamples, seed), sums, counts)
+    return weighted_sums([(1.0, Sample(values, patients, groups))], resamples, seed, level)
+
+
+def weighted_sums(
+    samples: Sequence[tuple[float, Sample]], resamples: int, seed: int, level: float = 0.95
+) -> list[Interval]:
+    """Return, for each column, the sum over ``samples`` of weight times mean, and the interval at ``level``.
+
+    A sample's mean is that of ``intervals``, and so is what is left out or has no interval, in whichever
+    sample. Each resample draws among the patients of all samples together: a patient of several samples
+    is drawn for all of them alike, and a resample in which one sample has no patient is left out. Weights
+    1 and -1 give the difference of two samples that are not paired, but share patients.
+    """
+    names = np.unique(np.concatenate([np.asarray(sample.patients, dtype=str) for _, sample in samples]))
+    totals = [(weight, *_totals(sample, names)) for weight, sample in samples]
+    if not len(names):
+        return [Interval(np.nan, np.nan, np.nan)] * totals[0][1].shape[-1]
+    draws, once = patient_draws(len(names), resamples, seed), np.ones((1, len(names)))
+    whole = np.sum([weight * _means(once, sums, counts)[0] for weight, sums, counts in totals], axis=0)
+    resampled = np.sum([weight * _means(draws, sums, counts) for weight, sums, counts in totals], axis=0)
+    for _, _, counts in totals:
+        resampled[:, (counts.astype(bool).sum(axis=1) == 1).any(axis=0)] = np.nan  # groups of one patient
     return [Interval(float(mean), *_ends(means, level)) for mean, means in zip(whole, resampled.T, strict=True)]
 
 
@@ -58,6 +76,23 @@ def patient_draws(patients: int, resamples: int, seed: int) -> Floats:
     draws = generator.multinomial(patients, np.full(patients, 1 / patients), size=resamples).astype(np.float64)
     draws.setflags(write=False)
     return draws
+
+
+def _totals(sample: Sample, names: npt.NDArray[np.str_]) -> tuple[Floats, Floats]:
+    """Return sums and counts of the values of each group and patient (groups, patients, columns).
+
+    ``names`` are the sorted names of the patients, those of the sample among them.
+    """
+    numbers = np.asarray(sample.values, dtype=np.float64)
+    if not len(numbers) == len(sample.patients) == len(sample.groups):
+        raise ValueError(f"{len(numbers)} rows of {len(sample.patients)} patients in {len(sample.groups)} groups")
+    patient = np.searchsorted(names, np.asarray(sample.patients, dtype=names.dtype))
+    kinds, group = np.unique(np.asarray(sample.groups, dtype=str), return_inverse=True)
+    sums, counts = np.zeros((2, len(kinds), len(names), numbers.shape[1]))
+    known = ~np.isnan(numbers)
+    np.add.at(sums, (group, patient), np.where(known, numbers, 0))
+    np.add.at(counts, (group, patient), known)
+    return sums, counts
 
 
 def _means(draws: Floats, sums: Floats, counts: Floats) -> Floats:

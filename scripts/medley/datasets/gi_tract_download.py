@@ -17,13 +17,15 @@ from medley.errors import InputError
 from medley.files import read_json
 
 COMPETITION = f"https://www.kaggle.com/competitions/{ARCHIVE}"
+SERVER = "https://www.kaggle.com"
+PACKED = f"{ARCHIVE}.zip"
 ADDRESS = f"https://www.kaggle.com/api/v1/competitions/data/download-all/{ARCHIVE}"
 
 BY_HAND = (
     f"GI Tract is for those who accept the competition's rules: log in to Kaggle, accept them at {COMPETITION}/rules "
     "(Late Submission), then either make a token in Kaggle's settings, put it into KAGGLE_API_TOKEN or "
     f"~/.kaggle/access_token, and start again; or download everything at {COMPETITION}/data, put the archive "
-    f"unopened into the dataset's folder as {ARCHIVE}.zip, and start again; or unpack it and write "
+    f"unopened into the dataset's folder as {PACKED}, and start again; or unpack it and write "
     "`source: {kind: local, path: …}`, the folder that holds train.csv and train/"
 )
 
@@ -35,11 +37,11 @@ def download(folder: Path) -> None:
     KAGGLE_KEY or ``kaggle.json``; the files lie in KAGGLE_CONFIG_DIR or ``~/.kaggle``. Raises InputError
     where there is none, the server refuses it or cannot be reached, or the archive is damaged.
     """
-    packed = folder / f"{ARCHIVE}.zip"
+    packed = folder / PACKED
     if not packed.is_file():
         try:
             with session() as http:
-                http.auth = _login()
+                http.auth = login()
                 fetch(http, ADDRESS, packed)
         except InputError as error:
             raise InputError(f"{error}\n{BY_HAND}") from None
@@ -58,8 +60,11 @@ class _Bearer(requests.auth.AuthBase):
         return request
 
 
-def _login() -> requests.auth.AuthBase:
-    """Return the user's token, looked for where Kaggle's client does and in its order."""
+def login() -> requests.auth.AuthBase:
+    """Return the user's token, looked for where Kaggle's client does and in its order.
+
+    Raises InputError where there is none.
+    """
     folder = Path(os.environ.get("KAGGLE_CONFIG_DIR") or Path.home() / ".kaggle")
     if token := os.environ.get("KAGGLE_API_TOKEN", "").strip() or _text(folder / "access_token"):
         return _Bearer(token)

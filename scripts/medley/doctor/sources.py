@@ -1,7 +1,9 @@
 """The sources of a run: raw files and pretrained weights, there or within reach; and the room that it takes.
 
 Where a dataset comes from, its module ``{reader}_download``, or the reader itself, says: ``SERVER`` is the
-address, missing for a dataset behind a login; ``BY_HAND`` says what a person can do instead.
+address, missing for a dataset that cannot be downloaded; ``BY_HAND`` says what a person can do instead. Where
+there is a function ``login``, it raises an error without a token; ``PACKED`` is the archive that a person may have
+put into the dataset's folder.
 """
 
 import importlib.util
@@ -23,7 +25,7 @@ from medley.errors import InputError
 TIMEOUT = 5.0  # seconds
 # GB, from acdc at full size: a training's weights, kept twice (model and state), and its share of the predictions.
 WEIGHTS, PREDICTIONS = 0.19, 0.16
-DOWNLOADS = {"acdc": 0.2}  # GB, by reader
+DOWNLOADS = {"acdc": 0.2, "gi_tract": 5}  # GB, by reader; with an archive and what it unpacks to
 LATER = "not within reach of this compute node; the main process fetches it, on the login node"
 
 
@@ -37,11 +39,15 @@ def configuration(preset: str, root: Path) -> dict[str, Any] | Finding:
 
 def room(resolved: Mapping[str, Any]) -> dict[str, float]:
     """Return the GB that a run takes, about, in each folder."""
-    trainings = sum(len(plan.trainings(resolved, study)) for study in resolved["all"])
-    each = WEIGHTS * resolved["width"] ** 2 + PREDICTIONS * resolved["image_scale"] ** 2
+    widths = [
+        resolved["studies"][study]["members"][training.member]["width"]
+        for study in resolved["all"]
+        for training in plan.trainings(resolved, study)
+    ]
+    results = sum(WEIGHTS * width**2 + PREDICTIONS * resolved["image_scale"] ** 2 for width in widths)
     fetched = [dataset for dataset in resolved["datasets"].values() if dataset["source"]["kind"] == "download"]
     data = sum(DOWNLOADS.get(dataset["reader"], 0) for dataset in fetched)
-    return {"results": trainings * each, **({"data": data} if data else {})}
+    return {"results": results, **({"data": data} if data else {})}
 
 
 def check(resolved: Mapping[str, Any], root: Path) -> list[Finding]:
@@ -71,9 +77,15 @@ def dataset(name: str, resolved: Mapping[str, Any], root: Path) -> Finding:
         return Finding("ok", name, f"downloaded to {folder}")
     helper = f"{chosen['reader']}_download"
     module = reader(helper if importlib.util.find_spec(f"medley.datasets.{helper}") else chosen["reader"])
+    if hasattr(module, "PACKED") and (root / folder / module.PACKED).is_file():
+        return Finding("ok", name, f"in {folder}, to be unpacked")
     server = getattr(module, "SERVER", None)
     if server is None:
         return Finding("problem", name, f"not in {folder}, and it cannot be downloaded", module.BY_HAND)
+    try:
+        getattr(module, "login", lambda: None)()
+    except InputError as error:
+        return Finding("problem", name, f"not in {folder}, and {error}", module.BY_HAND)
     return _within_reach(name, server, folder, module.BY_HAND)
 
 

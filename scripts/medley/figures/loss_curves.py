@@ -1,6 +1,7 @@
-"""Training and validation loss of each member, a panel each, with the kept epoch and the published one."""
+"""Training and validation loss of each member, a panel each, with its stages, the kept epoch and the published one."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,11 +11,13 @@ from matplotlib.ticker import MaxNLocator
 
 from medley.figures.style import BLACK, COLUMN, GREY, Look, heading, looks
 from medley.plan import Training
+from medley.registry import name_and_options
 from medley.results.read import published_value
 from medley.results.study import Study
 
 PANEL_HEIGHT = 1.35  # inches
 ACROSS = 2
+LEGEND_ACROSS = 4  # entries that one line of the legend holds
 IN_COLOUR = ("validation", "epoch kept")  # drawn in each member's own colour, so black in the legend
 
 
@@ -37,16 +40,22 @@ def draw(
     figure = Figure(figsize=(COLUMN, 0.85 + PANEL_HEIGHT * down), layout="constrained")
     grid = figure.subplots(down, ACROSS, sharex=True, sharey=True, squeeze=False)
     axes = list(grid.flat)
+    kept = {training: int(run["best_epoch"]) for training, run in runs.items()}
+    top = _limit(histories, kept)
+    axes[0].set_ylim(top=top)
     for panel, (dataset, member) in zip(axes, panels, strict=False):
         panel.set_title(member if len(study.datasets) == 1 else f"{member}, {dataset}")
-        for training, history in histories.items():
-            if (training.dataset, training.member) == (dataset, member):
-                _curves(panel, history, int(runs[training]["best_epoch"]), look[member])
+        own = {t: history for t, history in histories.items() if (t.dataset, t.member) == (dataset, member)}
+        for training, history in own.items():
+            _curves(panel, history, kept[training], look[member])
+        _beyond(panel, own.values(), top)
+        _begin_stages(panel, study.members[member].get("stages", []))
         if dataset not in study.phantoms:  # made-up images are nothing to compare with
             _publish(panel, published, member)
     for panel in axes[len(panels) :]:
         panel.remove()
-    _label(figure, axes[: len(panels)], sorted({run["member"]["loss"] for run in runs.values()}))
+    losses = sorted({name_and_options(run["member"]["loss"])[0] for run in runs.values()})
+    _label(figure, axes[: len(panels)], losses)
     heading(figure, "loss", study)
     return figure
 
@@ -56,6 +65,31 @@ def _curves(panel: Axes, history: pd.DataFrame, kept: int, look: Look) -> None:
     panel.plot(history["epoch"], history["validation_loss"], color=look.colour, label="validation")
     row = history[history["epoch"] == kept].iloc[0]
     panel.plot(kept, row["validation_loss"], marker="o", color=look.colour, linestyle="", label="epoch kept")
+
+
+def _begin_stages(panel: Axes, stages: Sequence[Mapping[str, Any]]) -> None:
+    """Mark where each stage of a training but the first begins: between two epochs."""
+    for end in itertools.accumulate(stage["epochs"] for stage in stages[:-1]):
+        panel.axvline(end + 0.5, color=GREY, linewidth=0.6, linestyle="--", label="next stage")
+
+
+def _limit(histories: Mapping[Training, pd.DataFrame], kept: Mapping[Training, int]) -> float:
+    """Return the upper end of the axis: above all losses but the validation losses of first epochs.
+
+    Batch norm knows little of the images by then, and one such loss may be ten times all others.
+    """
+    largest = [history["train_loss"].max() for history in histories.values()]
+    for training, history in histories.items():
+        shown = (history["epoch"] == kept[training]) | (history.index > 0)
+        largest.append(history.loc[shown, "validation_loss"].max())
+    return 1.1 * float(max(largest))
+
+
+def _beyond(panel: Axes, histories: Iterable[pd.DataFrame], top: float) -> None:
+    """Write the largest loss of a first epoch at the end of the axis, where it lies beyond."""
+    first = max(history["validation_loss"].iloc[0] for history in histories)
+    if first > top:
+        panel.annotate(f"↑ {first:.2g}", (0.04, 0.9), xycoords="axes fraction", fontsize=6)
 
 
 def _publish(panel: Axes, published: pd.DataFrame, member: str) -> None:
@@ -73,12 +107,20 @@ def _label(figure: Figure, panels: Sequence[Axes], losses: Sequence[str]) -> Non
     entries: dict[str, Any] = {}
     for panel in panels:
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-        panel.set(xlabel="epoch", ylabel=f"loss ({', '.join(losses)})")
+        panel.set_ylabel(f"loss ({', '.join(losses)})")
         panel.label_outer()
         for handle, name in zip(*panel.get_legend_handles_labels(), strict=True):
             entries.setdefault(name, handle)
+    for lowest in panels[-ACROSS:]:  # of each column
+        lowest.set_xlabel("epoch")
+        lowest.tick_params(labelbottom=True)
+    lines = -(-len(entries) // LEGEND_ACROSS)
     legend = figure.legend(
-        entries.values(), entries.keys(), loc="outside lower center", ncols=len(entries), columnspacing=1.2
+        entries.values(),
+        entries.keys(),
+        loc="outside lower center",
+        ncols=-(-len(entries) // lines),
+        columnspacing=1.2,
     )
     for line, name in zip(legend.get_lines(), entries, strict=True):
         if name in IN_COLOUR:

@@ -1,4 +1,4 @@
-"""What overlays show: which cases, which slice of them, and the part of it around the truth."""
+"""What overlays show: which cases, which slice of them, and the part of it that holds something."""
 
 import dataclasses
 import os
@@ -19,17 +19,17 @@ from medley.results.study import Study
 
 Mask = npt.NDArray[np.bool_]
 Folder = str | os.PathLike[str]
-MARGIN = 15.0  # mm around the truth
+MARGIN = 15.0  # mm around what is shown
 RANKS = ("best", "median", "worst")
 
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-    """One slice of one case, cut to what is shown: all arrays have shape (rows, columns)."""
+    """One slice of one case: all arrays have shape (rows, columns)."""
 
     dataset: str
     case: str
-    rank: str  # best, median, worst
+    rank: str  # best, median, worst: why the case was chosen
     number: int  # of the slice, from 1
     spacing: tuple[float, float]  # mm: rows, columns
     image: npt.NDArray[np.float32]
@@ -58,13 +58,19 @@ def slices(
     chosen_by = study.combined()[0][-1]
     found = []
     for dataset in study.datasets:
-        here = metrics[metrics["dataset"] == dataset]
-        phases = {dataset: {name: case.phase for name, case in tables[dataset].items()}}
-        dice = mean_dice(per_case(here[here["part"] == judged_part(here)], phases), study)
-        own = {name: stored[dataset, name] for name in names}
+        cases, own = tables[dataset], {name: stored[dataset, name] for name in names}
+        dice = mean_dice(judged_cases(metrics, dataset, cases), study)
         for rank, case in choose({case: values[chosen_by] for case, values in dice.items()}).items():
-            found.append(cut(dataset, rank, tables[dataset][case], sources[dataset], own, dice[case], chosen_by))
+            whole = middle(dataset, rank, cases[case], sources[dataset], own, dice[case], chosen_by)
+            found.append(cut(whole, any_of(whole.truth.values())))
     return found
+
+
+def judged_cases(metrics: pd.DataFrame, dataset: str, cases: Mapping[str, Case]) -> pd.DataFrame:
+    """Return what ``results.cases.per_case`` says of the judged part of a dataset with these ``cases``."""
+    here = metrics[metrics["dataset"] == dataset]
+    phases = {dataset: {name: case.phase for name, case in cases.items()}}
+    return per_case(here[here["part"] == judged_part(here)], phases)
 
 
 def mean_dice(cases: pd.DataFrame, study: Study) -> dict[str, dict[str, float]]:
@@ -87,7 +93,7 @@ def choose(dice: Mapping[str, float]) -> dict[str, str]:
     return dict(zip(RANKS, (case for _, case in (ranked[0], middle, ranked[-1])), strict=True))
 
 
-def cut(
+def middle(
     dataset: str,
     rank: str,
     case: Case,
@@ -96,30 +102,45 @@ def cut(
     dice: Mapping[str, float],
     chosen_by: str,
 ) -> Slice:
-    """Return the middle slice of the truth in ``case``, cut to a margin around it.
+    """Return the middle slice of the truth in ``case``, whole.
 
     ``source`` has the dataset's ``reader`` and ``regions``, ``folders`` each predictor's probabilities.
     """
     files = reader(source["reader"])
     mask = files.read_mask(case)
     number = middle_slice(mask > 0)
-    rows, columns = case.spacing[:2]
-    box = (number, *window(mask[number] > 0, (rows, columns)))
-    predictions = {name: _decided(folder, case.case, box) for name, folder in folders.items()}
+    predictions = {name: _decided(folder, case.case, number) for name, folder in folders.items()}
     values: Values = with_regions(files.LABELS, source["regions"])
-    labels = {label for own in predictions.values() for label in own}
+    labels = dict.fromkeys(label for own in predictions.values() for label in own)
     return Slice(
         dataset,
         case.case,
         rank,
         number + 1,
-        (rows, columns),
-        files.read_image(case)[0][box],
-        {label: select(mask[box], values[label]) for label in labels},
+        case.spacing[:2],
+        files.read_image(case)[0][number],
+        {label: select(mask[number], values[label]) for label in labels},
         predictions,
         dict(dice),
         chosen_by,
     )
+
+
+def cut(whole: Slice, kept: Mask) -> Slice:
+    """Return a slice cut to a margin around ``kept`` (rows, columns)."""
+    box = window(kept, whole.spacing)
+
+    def within(masks: Mapping[str, Mask]) -> dict[str, Mask]:
+        return {label: mask[box] for label, mask in masks.items()}
+
+    predictions = {name: within(own) for name, own in whole.predictions.items()}
+    return dataclasses.replace(whole, image=whole.image[box], truth=within(whole.truth), predictions=predictions)
+
+
+def any_of(masks: Iterable[Mask]) -> Mask:
+    """Return where one of ``masks``, all of one shape, is true."""
+    united: Mask = np.logical_or.reduce(list(masks))
+    return united
 
 
 def middle_slice(truth: Mask) -> int:
@@ -128,9 +149,9 @@ def middle_slice(truth: Mask) -> int:
     return int(held[len(held) // 2]) if len(held) else len(truth) // 2
 
 
-def window(truth: Mask, spacing: tuple[float, float]) -> tuple[slice, slice]:
-    """Return rows and columns of the box MARGIN mm around ``truth`` (rows, columns); all where it is empty."""
-    rows, columns = (np.flatnonzero(truth.any(axis=1 - axis)) for axis in (0, 1))
+def window(kept: Mask, spacing: tuple[float, float]) -> tuple[slice, slice]:
+    """Return rows and columns of the box MARGIN mm around ``kept`` (rows, columns); all where it is empty."""
+    rows, columns = (np.flatnonzero(kept.any(axis=1 - axis)) for axis in (0, 1))
     return _extent(rows, MARGIN / spacing[0]), _extent(columns, MARGIN / spacing[1])
 
 
@@ -140,6 +161,6 @@ def _extent(held: npt.NDArray[np.intp], margin: float) -> slice:
     return slice(max(int(held[0] - margin), 0), int(held[-1] + margin) + 1)
 
 
-def _decided(folder: Folder, case: str, box: tuple[int | slice, ...]) -> dict[str, Mask]:
+def _decided(folder: Folder, case: str, number: int) -> dict[str, Mask]:
     labels = probabilities.read_contents(folder).labels
-    return {label: mask[box] for label, mask in zip(labels, probabilities.decide(folder, case), strict=True)}
+    return {label: mask[number] for label, mask in zip(labels, probabilities.decide(folder, case), strict=True)}

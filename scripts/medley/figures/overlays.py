@@ -25,7 +25,7 @@ def draw(slices: Sequence[Slice], study: Study) -> Figure:
     labels = list(dict.fromkeys(label for name in columns for label in slices[0].predictions[name]))
     colours = dict(zip(labels, COLOURS * len(labels), strict=False))
     size = (PAGE - BESIDE) / max(len(columns), 4)
-    heights = [size * _height(item) for item in slices]
+    heights = [size * height(item) for item in slices]
     tight = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.02, wspace=0.01, hspace=0.01)
     figure = Figure(figsize=(BESIDE + size * len(columns), ABOVE + sum(heights)), layout=tight)
     grid = figure.subplots(len(slices), len(columns), squeeze=False, height_ratios=heights)
@@ -44,7 +44,7 @@ def draw(slices: Sequence[Slice], study: Study) -> Figure:
     return figure
 
 
-def _height(item: Slice) -> float:
+def height(item: Slice) -> float:
     """Return the height of a slice in mm over its width in mm."""
     rows, columns = item.image.shape
     return float(rows * item.spacing[0] / (columns * item.spacing[1]))
@@ -54,14 +54,25 @@ def _show(panel: Axes, item: Slice, predictor: str, colours: Mapping[str, str]) 
     """Draw the image, the truth, a predictor's labels in their colours, and its Dice."""
     panel.imshow(item.image, cmap="gray", aspect=item.spacing[0] / item.spacing[1], interpolation="nearest")
     for label, mask in item.predictions[predictor].items():
-        _contour(panel, item.truth[label], TRUTH, 1.6)
-        _contour(panel, mask, colours[label], 0.8)
-    text = panel.text(0.04, 0.04, f"{item.dice[predictor]:.3f}", transform=panel.transAxes, color="white", fontsize=7)
-    text.set_path_effects([withStroke(linewidth=1.5, foreground="black")])
+        contour(panel, item.truth[label], TRUTH, 1.6)
+        contour(panel, mask, colours[label], 0.8)
+    note(panel, f"{item.dice[predictor]:.3f}")
+    bare(panel)
+
+
+def note(panel: Axes, text: str) -> None:
+    """Write ``text`` into the lower left corner of an image."""
+    written = panel.text(0.04, 0.04, text, transform=panel.transAxes, color="white", fontsize=7)
+    written.set_path_effects([withStroke(linewidth=1.5, foreground="black")])
+
+
+def bare(panel: Axes) -> None:
+    """Take ticks and frame from an image."""
     panel.set(xticks=[], yticks=[])
     panel.spines[:].set_visible(False)
 
 
-def _contour(panel: Axes, mask: Mask, colour: str, width: float) -> None:
+def contour(panel: Axes, mask: Mask, colour: str, width: float) -> None:
+    """Draw the outline of ``mask`` (rows, columns)."""
     if mask.any() and not mask.all():
         panel.contour(mask, levels=[0.5], colors=[colour], linewidths=[width])

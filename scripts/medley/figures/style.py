@@ -84,13 +84,17 @@ def paper() -> Iterator[None]:
 
 
 def heading(figure: Figure, text: str, study: Study) -> None:
-    """Put the study and ``text`` above ``figure``, then whether it shows phantoms and who was not run."""
+    """Put the study and ``text`` above ``figure``, then whether it shows phantoms, who was not run and who started
+    at random in place of pretrained weights.
+    """
     made_up = f" – phantom data ({', '.join(study.phantoms)})" if study.phantoms else ""
     lines = [f"{study.name}: {text}{made_up}"]
     for reason in sorted(set(study.not_run.values())):
         missing = [name for name in study.predictors if study.not_run.get(name) == reason]
         if missing:
             lines.append(f"not run ({reason}): {', '.join(missing)}")
+    if study.random_start:
+        lines.append(f"without pretrained weights: {', '.join(study.random_start)}")
     width = round(LETTERS * figure.get_figwidth())
     figure.suptitle("\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines))
 

@@ -5,6 +5,7 @@ and in ``OPTIONS`` the keys of a member that only some networks take.
 """
 
 import importlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,13 @@ def build(member: dict[str, Any], channels: int, weights: str | None) -> Any:
     """Return the network of ``member`` (a torch module: images (n, channels, …) → logits (n, classes, …)).
 
     ``channels`` is the number of image channels; ``weights`` the file with the encoder's pretrained
-    weights, or None for random ones.
+    weights, or None for random ones. With a ``prior`` in the member the bias of the last layer is its logit, so that
+    training does not begin by unlearning that half of all pixels are foreground (Lin et al. 2017, arXiv:1708.02002,
+    section 4.1).
     """
     classes = len(member["labels"]) + (member["head"] == "softmax")
-    return importlib.import_module(module_name(member["architecture"])).build(member, channels, classes, weights)
+    network = importlib.import_module(module_name(member["architecture"])).build(member, channels, classes, weights)
+    if "prior" in member:
+        *_, last = (value for name, value in network.named_parameters() if name.endswith("bias"))
+        last.data.fill_(math.log(member["prior"] / (1 - member["prior"])))
+    return network

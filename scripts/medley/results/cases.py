@@ -21,23 +21,28 @@ def judged_part(metrics: pd.DataFrame) -> str:
 
 
 def per_case(metrics: pd.DataFrame, phases: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Return ``native_cases`` with each case's phase; ``phases`` holds those of each dataset's cases."""
+    cases = native_cases(metrics)
+    pairs = zip(cases["dataset"], cases["case"], strict=True)
+    return cases.assign(phase=[phases[dataset][case] for dataset, case in pairs])
+
+
+def native_cases(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return one row per dataset, part, predictor, label and case with every native metric, averaged over seeds.
 
-    ``metrics`` holds rows of metrics.csv, ``phases`` each dataset's cases' phases. ``volume_error`` (ml)
-    is the absolute volume difference. ``left_out`` and ``one_empty`` count the predictions, over
-    seeds, where both masks, or one of them, are empty.
+    ``metrics`` holds rows of metrics.csv. ``volume_error`` (ml) is the absolute volume difference.
+    ``judged``, ``left_out`` and ``one_empty`` count the predictions, over seeds, that have a Dice, where
+    both masks are empty, and where one of them is.
     """
     native = metrics[metrics["convention"] == "native"]
     wide = native.set_index([*KEYS, "seed", "metric"])["value"].unstack("metric").reindex(columns=list(MEASURED))
     known = wide["dice"].notna()
     # With one mask empty, either precision or recall has nothing to divide by.
     wide["one_empty"] = known & (wide["precision"].isna() ^ wide["recall"].isna())
-    wide["left_out"] = ~known
+    wide["judged"], wide["left_out"] = known, ~known
     wide["volume_error"] = wide["volume_difference"].abs()
-    how = {**dict.fromkeys(METRICS, "mean"), "left_out": "sum", "one_empty": "sum"}
-    cases = wide.groupby(level=KEYS, sort=True).agg(how).reset_index()
-    pairs = zip(cases["dataset"], cases["case"], strict=True)
-    return cases.assign(phase=[phases[dataset][case] for dataset, case in pairs])
+    how = {**dict.fromkeys(METRICS, "mean"), **dict.fromkeys(("judged", "left_out", "one_empty"), "sum")}
+    return wide.groupby(level=KEYS, sort=True).agg(how).reset_index()
 
 
 def outside_share(index: Mapping[str, Any] | None, cases: Iterable[str]) -> float:

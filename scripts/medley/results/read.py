@@ -1,14 +1,14 @@
-"""What tables and figures read: metrics of cases and batches, records of trainings, published numbers."""
+"""What tables and figures read: metrics, cases and splits, records of trainings, published numbers."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from medley import store
-from medley.cases import read_cases
+from medley import splits, store
+from medley.cases import Case, read_cases
 from medley.errors import InputError
 from medley.files import read_json
 from medley.plan import Training
@@ -46,10 +46,11 @@ def read_csv(path: File, floats: Sequence[str] = ("value",), integers: Sequence[
     return frame
 
 
-def read_metrics(paths: Iterable[File]) -> pd.DataFrame:
-    """Return all rows of the ``metrics.csv`` files ``paths``."""
-    frames = [read_csv(path, integers=("fold", "seed")) for path in paths]
-    return pd.concat(frames, ignore_index=True)
+def read_metrics(paths: Iterable[File], metrics: Collection[str] | None = None) -> pd.DataFrame:
+    """Return the rows of the ``metrics.csv`` files ``paths``, all or those of ``metrics``."""
+    frames = (read_csv(path, integers=("fold", "seed")) for path in paths)
+    kept = (frame if metrics is None else frame[frame["metric"].isin(metrics)] for frame in frames)
+    return pd.concat(kept, ignore_index=True)
 
 
 def read_batches(paths: Iterable[File]) -> pd.DataFrame:
@@ -64,9 +65,20 @@ def read_published(path: File, study: str, table: str) -> pd.DataFrame:
     return frame[(frame["study"] == study) & (frame["table"] == table)].reset_index(drop=True)
 
 
+def read_case_tables(paths: Iterable[File]) -> dict[str, dict[str, Case]]:
+    """Return dataset → name → case of the ``cases.csv`` files ``paths``."""
+    return {dataset_of(path): read_cases(path) for path in paths}
+
+
 def read_phases(paths: Iterable[File]) -> dict[str, dict[str, str]]:
     """Return dataset → case → phase of the ``cases.csv`` files ``paths``."""
-    return {dataset_of(path): {name: case.phase for name, case in read_cases(path).items()} for path in paths}
+    tables = read_case_tables(paths)
+    return {dataset: {name: case.phase for name, case in cases.items()} for dataset, cases in tables.items()}
+
+
+def read_splits(paths: Iterable[File]) -> dict[tuple[str, str], dict[int, dict[str, list[str]]]]:
+    """Return (dataset, split) → fold → part → cases of the files ``{dataset}/{split}/split.csv`` in ``paths``."""
+    return {(path.parts[-3], path.parts[-2]): splits.read(path) for path in map(Path, paths)}
 
 
 def read_stores(folders: Iterable[File]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -86,10 +98,14 @@ def published_value(published: pd.DataFrame, predictor: str, metric: str) -> flo
 
     Raises InputError when there are several.
     """
-    found = published[(published["predictor"] == predictor) & (published["metric"] == metric)]
-    if len(found) > 1:
-        raise InputError(f"published.csv: {len(found)} values of {metric} for {predictor}; the table takes one")
+    found = _published(published, predictor, metric)
     return float(found["value"].iloc[0]) if len(found) else float("nan")
+
+
+def published_subset(published: pd.DataFrame, predictor: str, metric: str) -> str:
+    """Return the subset (``val``, ``test``) that ``published_value`` is of, empty where there is no value."""
+    found = _published(published, predictor, metric)
+    return str(found["subset"].iloc[0]) if len(found) else ""
 
 
 def predictor_of(folder: File) -> tuple[str, str]:
@@ -102,3 +118,10 @@ def dataset_of(path: File) -> str:
     """Return the dataset of a file somewhere below ``datasets/{dataset}/``."""
     parts = Path(path).parts
     return parts[parts.index("datasets") + 1]
+
+
+def _published(published: pd.DataFrame, predictor: str, metric: str) -> pd.DataFrame:
+    found = published[(published["predictor"] == predictor) & (published["metric"] == metric)]
+    if len(found) > 1:
+        raise InputError(f"published.csv: {len(found)} values of {metric} for {predictor}; the table takes one")
+    return found

@@ -16,6 +16,7 @@ class Study:
     members: Mapping[str, Mapping[str, Any]]  # those that run, shown or not
     ensembles: Mapping[str, Mapping[str, Any]]
     not_run: Mapping[str, str]  # name -> reason
+    random_start: Mapping[str, str] = dataclasses.field(default_factory=dict)  # member -> the weights it does without
 
     @property
     def run(self) -> list[str]:

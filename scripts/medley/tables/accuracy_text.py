@@ -7,7 +7,7 @@ import pandas as pd
 
 from medley.results.study import Study
 from medley.tables.accuracy import NUMBERS, PER_CASE, TO_BACKGROUND, Stores
-from medley.tables.write import MISSING, Table, View, count, number, records, title, with_interval
+from medley.tables.write import MISSING, Table, View, count, notes_on_start, number, records, title, with_interval
 
 PERCENT = 100.0
 # By whether the recipe resamples: what a number on its grid is made of.
@@ -21,7 +21,7 @@ def table(frame: pd.DataFrame, stores: Stores, study: Study) -> Table:
     """Return what is printed of ``frame`` (see ``accuracy.numbers``, there also ``stores``)."""
     cells = pd.DataFrame([_cells(row, study.phantoms) for row in records(frame)])
     view = View.over_datasets("", cells, text=1)
-    return Table(title("pixel accuracy as reported", study), frame, (view,), _notes(frame, stores))
+    return Table(title("pixel accuracy as reported", study), frame, (view,), _notes(frame, stores, study))
 
 
 def _cells(row: Mapping[str, Any], phantoms: Sequence[str]) -> dict[str, str]:
@@ -55,7 +55,7 @@ def _cells(row: Mapping[str, Any], phantoms: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _notes(frame: pd.DataFrame, stores: Stores) -> tuple[str, ...]:
+def _notes(frame: pd.DataFrame, stores: Stores, study: Study) -> tuple[str, ...]:
     return (
         "Accuracy in percent, background counted. Published and reproduced: mean over the means of the test batches "
         "(slices in the order of cases, cut into nearly equal batches).",
@@ -69,6 +69,7 @@ def _notes(frame: pd.DataFrame, stores: Stores) -> tuple[str, ...]:
         "↓ lies below the batches' mean of that prediction (published numbers are not held against one on phantoms).",
         "Weighted Jaccard: over background and foreground, by class frequency. Foreground IoU: batch means, averaged; "
         f"batches without foreground in truth and prediction left out: {_left_out(frame)}.",
+        *notes_on_start(study),
         f"Seeds: {count(frame['seeds'].max())}; values are means over seeds, batches left out are summed.",
     )
 

@@ -71,6 +71,14 @@ def title(text: str, study: Study) -> str:
     return f"{study.name}: {text}{made_up}"
 
 
+def notes_on_start(study: Study) -> tuple[str, ...]:
+    """Return a note on the members that start at random in place of their pretrained weights, where there are some."""
+    names = [f"{name} ({weights})" for name, weights in study.random_start.items()]
+    if not names:
+        return ()
+    return (f"Started at random, without the pretrained weights that are configured: {', '.join(names)}.",)
+
+
 def number(value: float, digits: int, signed: bool = False) -> str:
     """Return ``value`` with ``digits`` decimals and a true minus sign; a dash for not a number."""
     if pd.isna(value):
