@@ -74,22 +74,22 @@ def _begin_stages(panel: Axes, stages: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _limit(histories: Mapping[Training, pd.DataFrame], kept: Mapping[Training, int]) -> float:
-    """Return the upper end of the axis: above all losses but the validation losses of first epochs.
+    """Return the upper end of the axis: above all losses, but at most twice those of training and of kept epochs.
 
-    Batch norm knows little of the images by then, and one such loss may be ten times all others.
+    Before batch norm knows the images, a validation loss may be a billion times all others.
     """
-    largest = [history["train_loss"].max() for history in histories.values()]
+    trained, judged = [], []
     for training, history in histories.items():
-        shown = (history["epoch"] == kept[training]) | (history.index > 0)
-        largest.append(history.loc[shown, "validation_loss"].max())
-    return 1.1 * float(max(largest))
+        trained += [history["train_loss"].max(), history["validation_loss"][history["epoch"] == kept[training]].max()]
+        judged.append(history["validation_loss"].max())
+    return float(min(1.1 * max(*trained, *judged), 2 * max(trained)))
 
 
 def _beyond(panel: Axes, histories: Iterable[pd.DataFrame], top: float) -> None:
-    """Write the largest loss of a first epoch at the end of the axis, where it lies beyond."""
-    first = max(history["validation_loss"].iloc[0] for history in histories)
-    if first > top:
-        panel.annotate(f"↑ {first:.2g}", (0.04, 0.9), xycoords="axes fraction", fontsize=6)
+    """Write the largest validation loss at the end of the axis, where it lies beyond."""
+    largest = max(history["validation_loss"].max() for history in histories)
+    if largest > top:
+        panel.annotate(f"↑ {largest:.2g}", (0.96, 0.88), xycoords="axes fraction", fontsize=6, ha="right")
 
 
 def _publish(panel: Axes, published: pd.DataFrame, member: str) -> None:
