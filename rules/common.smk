@@ -219,6 +219,7 @@ def shown(protocol):
             "ensembles": study["ensembles"],
             "not_run": study["not_run"],
             "random_start": study["random_start"],
+            "remarks": study["remarks"],
         }
 
     return of
@@ -248,6 +249,16 @@ def overlaid_files(file):
         chosen = [(kind, name) for kind, name in plan.shown(CONFIG, w.study, "audited").predictors if name in names]
         files = files_of_predictors(w.study, "audited", chosen, file)
         return [path for path in files if f"/seed-{STUDIES[w.study]['seeds'][0]}/" in path]
+
+    return of
+
+
+def combined_file(file):
+    """`file` of the ensemble that overlays show first, first seed."""
+
+    def of(w):
+        name = Study(**shown("audited")(w)).combined()[0][-1]
+        return [path for path in overlaid_files(file)(w) if f"/{name}/seed-" in path]
 
     return of
 

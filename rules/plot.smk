@@ -179,9 +179,9 @@ rule plot_combinations:
 
 rule plot_triplets:
     input:
-        metrics=overlaid_files("metrics.csv"),
+        metrics=combined_file("metrics.csv"),
         cases=cases_of_study,
-        probabilities=overlaid_files("probabilities"),
+        probabilities=combined_file("probabilities"),
     output:
         png=report(
             "<results>/{study}/figures/triplets.png",

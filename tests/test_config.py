@@ -142,7 +142,8 @@ def test_the_example_is_accepted(raw):
          "datasets.hearts.regions.heart: no label 'LVM'; did you mean 'LV'?"),
         ("recipes.pad.shape", [192, 256], "recipes.pad.shape: [192, 256] is not allowed; write 3 entries or more"),
         ("recipes.pad.intensity", "min", "recipes.pad.intensity: 'min' is not allowed; write minmax (to [0, 1] per "
-         "volume), or {percentile: [low, high]} (clip there, then zero mean and unit variance)"),
+         "volume), imagenet (pictures: by the statistics of ImageNet's colours), "
+         "or {percentile: [low, high]} (clip there, then zero mean and unit variance)"),
         ("recipes.fine.intensity.percentile", [90, 5],
          "recipes.fine.intensity.percentile: [90, 5] does not rise; write [low, high]"),
         ("recipes.pad.resize", [224, 224], "recipes.pad.resize: it says how many voxels; remove it, or shape"),
@@ -434,6 +435,18 @@ def test_a_preset_changes_the_size_of_a_run(raw):
     assert "folds" not in study["splits"]["single"]
     assert {member["epochs"] for member in study["members"].values()} == {3}
     assert {member["width"] for member in study["members"].values()} == {0.25}
+
+
+def test_what_a_table_needs_of_protocols_is_asked_for(raw, monkeypatch):
+    needs = {"accuracy": {"as_reported": ("batches",), "audited": ("score",)}}
+    monkeypatch.setattr(config_known, "known", lambda: KNOWN._replace(needs=needs))
+    assert problems(raw) == ["studies.cine.tables: accuracy needs protocols.audited.score; add it, or remove the table"]
+    raw["studies"]["cine"]["protocols"]["audited"] |= {"score": {"dice": 0.4, "hausdorff": 0.6}, "dice_epsilon": 1.0}
+    config.check(raw)
+    raw["studies"]["cine"]["protocols"]["as_reported"]["dice_epsilon"] = 0.001
+    assert problems(raw) == [
+        "studies.cine.protocols: dice_epsilon is 0.001 and 1; write the same in all, since tables compare them"
+    ]
 
 
 def test_a_preset_may_have_another_size_for_one_study(raw):

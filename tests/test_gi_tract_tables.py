@@ -10,7 +10,7 @@ import pytest
 import tabulate_dice
 import tabulate_leakage
 import tabulate_organs
-from medley import splits
+from medley import splits, statistics
 from medley.cases import Case, write_cases
 from medley.errors import InputError
 from medley.results import read
@@ -45,6 +45,12 @@ PUBLISHED = pd.DataFrame(
     [("simple_cnn", "val", "dice", 0.4677), ("final_cnn", "test", "dice", 0.8054), ("residual", "val", "dice", 0.6995)],
     columns=["predictor", "subset", "metric", "value"],
 )
+
+
+@pytest.fixture(autouse=True)
+def two_patients_are_enough(monkeypatch):
+    """By hand one counts few patients; that real intervals need more is a test of its own."""
+    monkeypatch.setattr(statistics, "FEWEST", 2)
 
 
 def study(*predictors, phantoms=(), ensembles=ENSEMBLES, random_start=()):
@@ -291,12 +297,12 @@ def test_organs_by_hand():
     assert bowel[counts].tolist() == [3, 2, 2, 1, 0, 2]
     assert stomach[counts].tolist() == [3, 2, 2, 1, 1, 1]
     assert mean[counts].tolist() == [3, 2, 4, 2, 1, 3]
-    assert [each["hausdorff"] for each in (bowel, stomach, mean)] == pytest.approx([0.2, 1, 0.6])
-    # 0.4 · 0.5 + 0.6 · 0.8; 0.4 · 0.3 + 0.6 · 0; their mean.
-    assert [each["score"] for each in (bowel, stomach, mean)] == pytest.approx([0.68, 0.12, 0.4])
+    assert [each["hausdorff"] for each in (bowel, stomach, mean)] == pytest.approx([0.2, 1, (2 * 0.2 + 1) / 3])
+    # 0.4 · 0.5 + 0.6 · 0.8; 0.4 · 0.3 + 0.6 · 0; of all pairs 0.4 · (2 · 0.5 + 2 · 0.3) / 4 + 0.6 · (2 · 0.8 + 0) / 3.
+    assert [each["score"] for each in (bowel, stomach, mean)] == pytest.approx([0.68, 0.12, 0.48])
     # c alone: 0.4 · 0.4 + 0.6 · 0.9; d alone: 0.4 · 0.6 + 0.6 · 0.7.
     assert ends(bowel, "score") == pytest.approx([0.68, 0.66, 0.70])
-    assert np.isnan(stomach["score_low"]) and np.isnan(mean["score_low"])  # only d's scan has a stomach
+    assert np.isnan(stomach["score_low"])  # only d's scan has a stomach
     on_slices = row_of(frame, split="slice", label="mean")
     assert np.isnan(on_slices["score"]) and on_slices["judged"] == 3
 
@@ -310,7 +316,7 @@ def test_score_draws_the_same_patients_for_both_of_its_parts():
     for label in (*ORGANS, "mean"):
         found = row_of(frame, split="case", label=label)
         # One minus the distance is the Dice of every patient, so it is in every draw.
-        assert ends(found, "score") == pytest.approx(ends(found, "audited_dice"))
+        assert ends(found, "score") == pytest.approx(ends(found, "dice_of_pairs"))
         assert found["score_low"] < found["score"] < found["score_high"]
 
 
@@ -325,7 +331,7 @@ def test_organs_print_a_view_for_each_split_and_one_for_the_score():
         assert "not run: out of memory" in view.cells.iloc[-1].tolist()
     text = markdown(table)
     assert "gi_tract, split case: the test part, 3 slices (1 of them without any organ), patients: 2." in text
-    assert "0.4 × audited Dice + 0.6 × (1 − Hausdorff)" in text
+    assert "0.4 × audited Dice of the pairs + 0.6 × (1 − Hausdorff)" in text
 
 
 # All
@@ -346,7 +352,7 @@ def test_values_are_means_over_seeds_and_counts_sums():
     assert (stomach["hausdorff"], stomach["scans"]) == (pytest.approx((0.5 + 0.75) / 2), 3)
 
 
-SAID = "Started at random, without the pretrained weights that are configured: fpn (imagenet)."
+SAID = "Started at random, without the pretrained weights configured: fpn (imagenet)."
 
 
 def test_every_table_of_the_study_says_who_started_at_random():
@@ -508,3 +514,16 @@ def test_both_protocols_from_files_to_files(tmp_path, results, script, weights, 
         results["studies"], results["splits_shown"], EPSILON, *weights, RESAMPLES,
     )  # fmt: skip
     assert csv.read_bytes() == first
+
+
+def test_remarks_of_a_study_and_incomplete_scans_are_said_below_its_table():
+    sides = shown(dataclasses.replace(study("final_cnn"), remarks=["Ours."]))
+    text = markdown(
+        organs_text.table(organ_rows(sides), {"gi_tract": KNOWN}, SPLITS, sides["audited"].study, EPSILON, WEIGHTS)
+    )
+    assert "\n- Ours.\n" in text and "lack a slice" not in text
+    more = {**KNOWN}
+    name, tested = next((name, case) for name, case in KNOWN.items() if name in SPLITS["gi_tract", "case"][0]["test"])
+    more[f"{name}-beside"] = dataclasses.replace(tested, case=f"{name}-beside")
+    table = organs_text.table(organ_rows(sides), {"gi_tract": more}, SPLITS, sides["audited"].study, EPSILON, WEIGHTS)
+    assert "gi_tract: 1 scans of the test part lack a slice" in markdown(table)

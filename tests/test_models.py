@@ -294,3 +294,50 @@ def test_pretrained_efficientnet_is_read_from_a_file(tmp_path):
     image = random_images(1, 1, 64, 64)
     for ours, theirs in zip(network.encoder(image)[1:], encoder.eval()(image.repeat(1, 3, 1, 1))[1:], strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("encoder", "count"), [("vgg19", 21_186_385), ("densenet121", 8_785_041)])
+def test_deeplabv3plus_on_encoders_that_halve_by_pooling(encoder, count):
+    member = {"architecture": "DeepLabV3Plus", "encoder": encoder, "width": 1, "labels": ["x"], "head": "sigmoid"}
+    network = models.build(member, 3, None).eval()
+    assert parameters(network) == count
+    plain = smp.encoders.get_encoder(encoder, weights=None)
+    assert list(network.encoder.state_dict()) == list(plain.state_dict())
+    features = network.encoder(random_images(1, 3, 64, 96))
+    assert [tuple(feature.shape[2:]) for feature in features[-2:]] == [(4, 6), (4, 6)]
+    assert network(random_images(1, 3, 64, 96)).shape == (1, 1, 64, 96)
+
+
+@pytest.mark.parametrize("encoder", ["vgg19", "densenet121"])
+def test_undilated_and_at_width_one_these_encoders_are_the_librarys_own(encoder):
+    member = {"architecture": "Unet", "encoder": encoder, "width": 1, "labels": ["x"], "head": "sigmoid"}
+    own, plain = models.build(member, 3, None).encoder.eval(), smp.encoders.get_encoder(encoder, weights=None).eval()
+    plain.load_state_dict(own.state_dict())
+    image = random_images(1, 3, 64, 64)
+    for ours, theirs in zip(own(image), plain(image), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+def test_dilation_of_densenet_keeps_what_a_convolution_sees():
+    """Every second pixel of the dilated features is what the plain block makes of every second pixel."""
+    member = {"architecture": "DeepLabV3Plus", "encoder": "densenet121", "width": 0.25, "labels": ["x"]}
+    network = models.build({**member, "head": "sigmoid"}, 3, None).eval()
+    plain = models.build({**member, "architecture": "Unet", "head": "sigmoid"}, 3, None).eval()
+    plain.encoder.load_state_dict(network.encoder.state_dict())
+    features = random_images(1, 3, 64, 64)
+    entering = network.encoder.features.transition3.conv(network.encoder(features)[-2])
+    dilated = network.encoder.features.denseblock4(entering)
+    thinned = plain.encoder.features.denseblock4(entering[..., ::2, ::2])
+    torch.testing.assert_close(dilated[..., ::2, ::2], thinned, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["Unet", "DeepLabV3Plus"])
+@pytest.mark.parametrize("encoder", ["vgg19", "densenet121", "resnet50"])
+@pytest.mark.parametrize("width", [0.125, 0.3])
+def test_encoders_of_base_architectures_can_be_narrow(architecture, encoder, width):
+    member = {"architecture": architecture, "encoder": encoder, "width": width, "labels": ["x"], "head": "sigmoid"}
+    network = models.build(member, 1, None).eval()
+    assert network(random_images(1, 1, 64, 96)).shape == (1, 1, 64, 96)
+    # A DenseNet grows by 8 channels a layer at least, which is its width of 0.25.
+    share = max(width, 0.25) if encoder == "densenet121" else width
+    assert parameters(network) < 1.5 * share**2 * parameters(models.build({**member, "width": 1}, 1, None))

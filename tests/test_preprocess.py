@@ -1,5 +1,6 @@
 """Recipes there and back, against hand-computed windows."""
 
+import albumentations
 import cv2
 import numpy as np
 import pytest
@@ -106,6 +107,20 @@ def blobs(rows, columns, slices=1):
     image = np.stack([cv2.GaussianBlur(generator.random((rows, columns)), None, 6) for _ in range(slices)])
     image[:, : rows // 4, : columns // 4] += 0.2 * generator.random((rows // 4, columns // 4))
     return image[None].astype(np.float32)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_imagenet_is_what_albumentations_normalises_to(channels):
+    picture = np.random.default_rng(0).integers(0, 256, size=(5, 7, channels), dtype=np.uint8)
+    image = np.moveaxis(picture, -1, 0)[:, None].astype(np.float32)
+    scaled = scale_intensity(image, "imagenet")
+    expected = albumentations.Normalize()(image=np.broadcast_to(picture, (5, 7, 3)).copy())["image"]
+    np.testing.assert_allclose(np.moveaxis(scaled[:, 0], 0, -1), expected, atol=1e-5)
+
+
+def test_imagenet_is_not_for_other_channels():
+    with pytest.raises(InputError, match="2 channels"):
+        scale_intensity(np.zeros((2, 1, 4, 4), dtype=np.float32), "imagenet")
 
 
 def test_resize_takes_means_over_areas_whatever_the_spacing():

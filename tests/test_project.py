@@ -22,8 +22,8 @@ LIBRARY = ROOT / "scripts" / "medley"
 LOCK = (ROOT / "envs" / "requirements.txt").read_text(encoding="utf-8")
 # The modules of training and prediction.
 TORCH = {
-    "activations", "losses", "models", "optimisers", "precision", "predict", "samples", "schedules", "stages", "state",
-    "train", "validation",
+    "activations", "losses", "models", "optimisers", "outputs", "precision", "predict", "samples", "schedules",
+    "stages", "state", "train", "validation",
 }  # fmt: skip
 
 

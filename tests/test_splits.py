@@ -194,6 +194,25 @@ def test_only_the_listed_parts_lose_their_cases_without_a_label():
     assert {row.part for name, row in rows.items() if name in empty} == {"test"}
 
 
+def test_a_part_that_loses_all_its_cases_is_no_part():
+    cohort_of_two_kinds = [
+        dataclasses.replace(case(f"p{number}", f"p{number}"), labels=("x",) if number < 8 else ())
+        for number in range(10)
+    ]
+    specification = {"parts": {"train": 0.8, "validation": 0.1, "test": 0.1}, "stratify": None, "grouped": True}
+    refused = 0
+    for seed in range(40):
+        own = {**specification, "labelled": ["validation"], "seed": seed}
+        dealt = {row.part: row.case for row in split_cases(cohort_of_two_kinds, {**specification, "seed": seed})}
+        if dealt["validation"] in ("p8", "p9"):
+            refused += 1
+            with pytest.raises(InputError, match="part 'validation' has no case with a label"):
+                split_cases(cohort_of_two_kinds, own)
+        else:
+            assert split_cases(cohort_of_two_kinds, own)
+    assert 0 < refused < 40
+
+
 def test_written_and_read(tmp_path):
     cases = cohort({"NOR": 4}) + cohort({"NOR": 1}, part="testing")
     path = tmp_path / "split.csv"

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
+from medley import statistics
 from medley.statistics import Interval, Sample, intervals, patient_draws, weighted_sums
+
+
+@pytest.fixture(autouse=True)
+def two_patients_are_enough(monkeypatch):
+    """By hand one counts few patients; that real intervals need more is a test of its own."""
+    monkeypatch.setattr(statistics, "FEWEST", 2)
 
 
 def interval(values, patients, resamples, seed, level=0.95):
@@ -205,3 +212,18 @@ def test_the_order_of_cases_does_not_matter_and_the_seed_does():
 def test_as_many_patients_as_values():
     with pytest.raises(ValueError, match="2 rows of 3 patients in 3 groups"):
         interval([1, 2], ["a", "b", "c"], 10, seed=0)
+
+
+@pytest.mark.parametrize("patients", [2, 5, 6, 8])
+def test_fewer_than_six_patients_have_a_mean_and_no_interval(monkeypatch, patients):
+    """Where 95 % intervals are withheld, fewer than 85 % of simulated ones hold the true mean; elsewhere more."""
+    monkeypatch.undo()
+    assert statistics.FEWEST == 6
+    generator = np.random.default_rng(patients)
+    names, one = [str(number) for number in range(patients)], ["x"] * patients
+    shown = statistics.intervals(generator.normal(size=(patients, 1)), names, one, 200, 0)[0]
+    assert np.isnan(shown.low) == (patients < 6) and np.isfinite(shown.mean)
+    monkeypatch.setattr(statistics, "FEWEST", 2)
+    drawn = statistics.intervals(generator.normal(size=(patients, 2000)), names, one, 400, 0)
+    held = np.mean([interval.low <= 0 <= interval.high for interval in drawn])
+    assert (held > 0.84) == (patients >= 6)

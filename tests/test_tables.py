@@ -10,6 +10,7 @@ import pytest
 import tabulate_accuracy
 import tabulate_audited
 import tabulate_cost
+from medley import statistics
 from medley.cases import Case, write_cases
 from medley.errors import InputError
 from medley.files import write_json
@@ -21,6 +22,12 @@ from medley.tables import accuracy, accuracy_text, audited, audited_text, cost, 
 from medley.tables.compare import means_with_intervals, minus
 
 RESAMPLES = 50
+
+
+@pytest.fixture(autouse=True)
+def two_patients_are_enough(monkeypatch):
+    """By hand one counts few patients; that real intervals need more is a test of its own."""
+    monkeypatch.setattr(statistics, "FEWEST", 2)
 
 
 def row_of(frame, **wanted):

@@ -32,6 +32,22 @@ def test_dice_bce_is_not_for_labels_that_exclude_each_other():
         losses.build("dice_bce", "softmax")
 
 
+def test_bce_by_hand():
+    logits = torch.tensor([2.0, -1.0]).reshape(1, 1, 1, 2)
+    targets = torch.tensor([1.0, 1.0]).reshape(1, 1, 1, 2)
+    expected = (math.log(1 + math.exp(-2)) + math.log(1 + math.exp(1))) / 2
+    assert losses.build("bce", "sigmoid")(logits, targets).item() == pytest.approx(expected)
+    with pytest.raises(InputError, match="head: sigmoid"):
+        losses.build("bce", "softmax")
+
+
+def test_log_cosh_dice_by_hand():
+    logits = torch.zeros(1, 1, 1, 4)  # probability one half everywhere: Dice 2 · 1 / (2 + 2) = ½
+    targets = torch.tensor([1.0, 1.0, 0.0, 0.0]).reshape(1, 1, 1, 4)
+    expected = math.log(math.cosh(0.5))
+    assert losses.build("log_cosh_dice", "sigmoid")(logits, targets).item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_rmsprop_with_momentum_by_hand():
     parameter = torch.nn.Parameter(torch.tensor([1.0]))
     optimiser = optimisers.build("rmsprop", [parameter], 0.01)

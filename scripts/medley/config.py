@@ -216,6 +216,7 @@ def _study(name: str, study: Config, config: Config, exists: Callable[[str], boo
         "ensembles": {key: value for key, value in ensembles.items() if value["members"]},
         "not_run": reasons,
         "random_start": {member: weights for member, weights in random_start.items() if member in run},
+        "remarks": study.get("remarks", []),
         "protocols": study["protocols"],
         "tables": study.get("tables", []),
         "figures": study.get("figures", []),

@@ -85,7 +85,7 @@ def _recipes(config: Config) -> Iterator[str]:
         intensity = recipe.get("intensity")
         if isinstance(intensity, Mapping) and not intensity["percentile"][0] < intensity["percentile"][1]:
             yield f"recipes.{name}.intensity.percentile: {intensity['percentile']} does not rise; write [low, high]"
-        if "clahe" in recipe and isinstance(intensity, Mapping):
+        if "clahe" in recipe and intensity not in (None, "minmax"):
             yield f"recipes.{name}.clahe: needs grey values in [0, 1]; write intensity: minmax"
         for key in ("spacing", "shape"):
             if "resize" in recipe and recipe.get(key):
@@ -119,6 +119,7 @@ def _study(path: str, study: Config, config: Config, known: Known) -> Iterator[s
     yield from config_members.members(path, study, config, known)
     yield from _ensembles(path, study)
     yield from _protocols(path, study)
+    yield from _needs(path, study, known)
     for key, names in (("tables", known.tables), ("figures", known.figures)):
         for name in study.get(key, []):
             yield from unknown(f"{path}.{key}", key.removesuffix("s"), name, names)
@@ -151,6 +152,20 @@ def _one_label_set(path: str, names: list[str], study: Config) -> Iterator[str]:
             sets = " and ".join(f"{who} has [{', '.join(kinds[who][0])}] ({kinds[who][1]})" for who in (names[0], name))
             yield f"{path}: {sets}; combine members of one label set and head"
             return
+
+
+def _needs(path: str, study: Config, known: Known) -> Iterator[str]:
+    """Check that protocols have what the study's tables need of them."""
+    protocols = study.get("protocols", {})
+    for table in study.get("tables", []):
+        for protocol, keys in known.needs.get(table, {}).items():
+            for key in keys:
+                if key not in protocols.get(protocol, {}):
+                    yield f"{path}.tables: {table} needs protocols.{protocol}.{key}; add it, or remove the table"
+    epsilons = {protocol["dice_epsilon"] for protocol in protocols.values() if "dice_epsilon" in protocol}
+    if len(epsilons) > 1:
+        values = " and ".join(f"{value:g}" for value in sorted(epsilons))
+        yield f"{path}.protocols: dice_epsilon is {values}; write the same in all, since tables compare them"
 
 
 def _protocols(path: str, study: Config) -> Iterator[str]:

@@ -41,6 +41,7 @@ class Known(NamedTuple):
     heads: Mapping[str, tuple[str, ...]] = {}  # loss -> its heads, where it is not for all
     augmentations: Mapping[str, Options] = {}
     intensities: Mapping[str, tuple[str, ...]] = {}  # augmentation -> its intensities, if not all
+    needs: Mapping[str, Mapping[str, tuple[str, ...]]] = {}  # table -> protocol -> keys that it must have
     narrowable: tuple[str, ...] = ()  # how the names begin of encoders that can have another width than 1
 
 
@@ -69,6 +70,7 @@ def known(scripts: Path = SCRIPTS) -> Known:
             for name, path in _modules(library / "augmentations")
             if (intensities := _literal(path, "INTENSITIES", ()))
         },
+        needs={name: needs for name, path in _modules(library / "tables") if (needs := _literal(path, "NEEDS", {}))},
         narrowable=_literal(library / "models" / f"{ENCODERS}.py", "NARROWABLE", ()),
     )
 

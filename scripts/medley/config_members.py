@@ -37,6 +37,8 @@ def members(path: str, study: Config, config: Config, known: Known) -> Iterator[
                     yield from _part(f"{where}.stages[{number}].{key}", key, stage[key], names)
         if "stages" in own and "epochs" in own:
             yield f"{where}.epochs: its stages say how many; remove it"
+        if "stages" in own and "stop" in own:
+            yield f"{where}.stop: a training in stages has all its epochs; remove it, or stages"
         if "recipe" in own:
             yield from unknown(f"{where}.recipe", "recipe", own["recipe"], config.get("recipes", {}))
         if own.get("encoder") and not own["encoder"].startswith(FROM_TIMM):

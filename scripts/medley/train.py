@@ -10,18 +10,28 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 
-from medley import lock, losses, models, optimisers, precision, process, samples, schedules, stages, state, validation
+from medley import (
+    epochs,
+    lock,
+    losses,
+    models,
+    optimisers,
+    outputs,
+    precision,
+    process,
+    samples,
+    schedules,
+    stages,
+    state,
+    validation,
+)
 from medley.errors import InputError
-from medley.files import whole_file, write_json
 from medley.labels import Values
 
 PROGRESS_SECONDS = 20
 # What a failed allocation says: torch on the processor, CUDA itself, its libraries.
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
-HISTORY = ("epoch", "train_loss", "validation_loss", "learning_rate", "seconds")
-BEST_DICE = "best_validation_dice"  # adds the column validation_dice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +65,7 @@ def train(task: Task, training: samples.Slices, validation: samples.Slices, mark
                     return
                 owned.check()
                 run = Run(task, training, validation, mark, folder)
-                while run.epoch < task.member["epochs"]:
+                while not run.done:
                     run.one_epoch()
                     owned.check()
                     run.save()
@@ -99,14 +109,14 @@ class Run:
         return len(self.history)
 
     @property
-    def best(self) -> dict[str, float]:
-        """Return the row of history whose weights are kept: the lowest validation loss, or the last epoch."""
-        keep = self.task.member["keep"]
-        if keep == "last":
-            return self.history[-1]
-        if keep == BEST_DICE:
-            return max(self.history, key=lambda row: (row["validation_dice"], -row["epoch"]))
-        return min(self.history, key=lambda row: (row["validation_loss"], row["epoch"]))
+    def done(self) -> bool:
+        """Return whether there have been enough epochs."""
+        return epochs.enough(self.history, self.task.member)
+
+    @property
+    def best(self) -> epochs.Row:
+        """Return the row of history whose weights are kept."""
+        return epochs.best(self.history, self.task.member["keep"])
 
     def _enter_stage(self) -> None:
         """Freeze and thaw what the stage of the next epoch says; its optimiser and schedule begin anew."""
@@ -130,16 +140,16 @@ class Run:
         self.cost["train_seconds"] += trained - started
         self.cost["validation_seconds"] += ended - trained
         row = (self.epoch + 1, train_loss, judged.pop("validation_loss"), learning_rate, ended - started)
-        self.history.append(dict(zip(HISTORY, row, strict=True)) | judged)
+        self.history.append(dict(zip(epochs.HISTORY, row, strict=True)) | judged)
         if self.best["epoch"] == self.epoch:
             self.kept = {name: value.detach().clone().cpu() for name, value in self.network.state_dict().items()}
         if stages.begins(self.stages, self.epoch):
             self._enter_stage()
-        epochs, seconds = self.task.member["epochs"], ended - started
+        of, seconds = self.task.member["epochs"], ended - started
         logging.info(
             "epoch %d/%d: training loss %.4f, validation loss %.4f (kept: epoch %d), %.0f s, about %.0f s left",
-            *(self.epoch, epochs, train_loss, self.history[-1]["validation_loss"], self.best["epoch"]),
-            *(seconds, (epochs - self.epoch) * seconds),
+            *(self.epoch, of, train_loss, self.history[-1]["validation_loss"], self.best["epoch"]),
+            *(seconds, 0 if self.done else (of - self.epoch) * seconds),
         )
 
     def _train(self) -> float:
@@ -166,7 +176,9 @@ class Run:
     def _validate(self) -> dict[str, float]:
         """Return the mean loss over the validation slices, in batches as in training; their mean Dice if it counts."""
         self.network.eval()
-        sums = {"validation_loss": 0.0} | ({"validation_dice": 0.0} if self.task.member["keep"] == BEST_DICE else {})
+        sums = {"validation_loss": 0.0}
+        if self.task.member["keep"] == epochs.BEST_DICE:
+            sums["validation_dice"] = 0.0
         for batch in samples.batches(range(len(self.validation)), self.task.member["batch"]):
             loss, logits, targets = self._forward(self.validation, batch)
             sums["validation_loss"] += self._finite(loss.item(), self.validation, batch) * len(batch)
@@ -217,7 +229,7 @@ class Run:
     def save(self) -> None:
         """Write the state after this epoch; after the last one only what the outputs are made of."""
         parts = {"history": self.history, "kept": self.kept, "cost": {**self.cost, **self._peaks()}}
-        if self.epoch < self.task.member["epochs"]:
+        if not self.done:
             parts["going"] = {
                 "network": self.network.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
@@ -262,20 +274,8 @@ class Run:
         The finished state stays: when Snakemake asks for the same training again (raw files touched,
         arrays made anew with the same content), it is answered at once.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with whole_file(self.folder / "model.safetensors") as part:
-            # As bytes, since save_file on a full disk fails with an error that does not say so.
-            part.write_bytes(save({name: value.contiguous() for name, value in sorted(self.kept.items())}))
-        with whole_file(self.folder / "history.csv") as part:
-            part.write_text("\n".join(self._history_lines()) + "\n", encoding="utf-8")
-        write_json(self.folder / "run.json", self._record())
+        outputs.write(self.folder, self.kept, self.history, self._record())
         state.keep(self.folder / "state", 1)
-
-    def _history_lines(self) -> Iterator[str]:
-        """Yield the lines of history.csv."""
-        yield ",".join(self.history[0])
-        for row in self.history:
-            yield ",".join(f"{value:.9g}" for value in row.values())
 
     def _record(self) -> dict[str, Any]:
         """Return what run.json holds: parameters, cost summed over attempts, precision and the kept epoch."""

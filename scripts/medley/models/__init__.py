@@ -36,5 +36,7 @@ def build(member: dict[str, Any], channels: int, weights: str | None) -> Any:
     network = importlib.import_module(module_name(member["architecture"])).build(member, channels, classes, weights)
     if "prior" in member:
         *_, last = (value for name, value in network.named_parameters() if name.endswith("bias"))
+        if len(last) != classes:
+            raise InputError(f"{member['architecture']}: its last layer has no bias of its own; remove `prior`")
         last.data.fill_(math.log(member["prior"] / (1 - member["prior"])))
     return network

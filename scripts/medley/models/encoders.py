@@ -6,20 +6,23 @@ from safetensors.torch import load_file
 from torch import nn
 
 from medley.errors import InputError
-from medley.models import _efficientnet
+from medley.models import _dilatable, _efficientnet
 
 RESNET_CHANNELS = (64, 128, 256, 512)
-NARROWABLE = ("resnet", "efficientnet-b")  # how the names begin of encoders that can be narrowed
+DILATABLE = ("vgg", "densenet")
+NARROWABLE = ("resnet", "efficientnet-b", "vgg", "densenet")  # how the names begin of encoders that can be narrowed
 
 
 def encoder_arguments(member: dict[str, Any]) -> dict[str, Any]:
     """Return the encoder arguments of a segmentation-models-pytorch network.
 
     At ``width`` 1 the encoder is the library's own. Below it is the same ResNet from timm, whose
-    stages can be narrowed, or the library's EfficientNet with fewer channels. Raises InputError for
-    other encoders, which cannot be narrowed.
+    stages can be narrowed, or the library's EfficientNet, VGG or DenseNet with fewer channels. Raises
+    InputError for other encoders, which cannot be narrowed.
     """
     name, width = member["encoder"], member["width"]
+    if name.startswith(DILATABLE):
+        return {"encoder_name": _dilatable.register(name, width), "encoder_weights": None}
     if width == 1:
         return {"encoder_name": name, "encoder_weights": None}
     if not name.startswith(NARROWABLE):

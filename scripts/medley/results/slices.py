@@ -93,6 +93,13 @@ def held_out(cases: Mapping[str, Case], folds: Folds, organs_only: bool = False)
     return HeldOut(len(shown), len(shown - filled), len(patients_of(cases, shown)), len(shared))
 
 
+def incomplete_scans(cases: Mapping[str, Case], folds: Folds) -> int:
+    """Return how many scans (patient and phase) have some but not all of their slices in the test part."""
+    test = {name for parts in folds.values() for name in parts[TEST]}
+    scans = {(cases[name].patient, cases[name].phase) for name in test}
+    return len({(case.patient, case.phase) for name, case in cases.items() if name not in test} & scans)
+
+
 def labels_and_mean(study: Study, name: str) -> Iterator[tuple[str, list[str]]]:
     """Yield a predictor's labels, each with itself, then ``mean`` with all of them where there are several."""
     labels = study.labels(name)

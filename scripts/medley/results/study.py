@@ -17,6 +17,7 @@ class Study:
     ensembles: Mapping[str, Mapping[str, Any]]
     not_run: Mapping[str, str]  # name -> reason
     random_start: Mapping[str, str] = dataclasses.field(default_factory=dict)  # member -> the weights it does without
+    remarks: Sequence[str] = ()  # what stands below every table
 
     @property
     def run(self) -> list[str]:

@@ -15,6 +15,7 @@ from medley.results.read import published_value
 from medley.results.study import Study
 from medley.tables.compare import means_with_intervals, minus
 
+NEEDS = {"as_reported": ("batches",)}  # keys of protocols
 METRIC = "pixel_accuracy"
 PER_CASE = ("per_case", "per_case_low", "per_case_high")
 TO_BACKGROUND = ("per_case_to_background", "per_case_to_background_low", "per_case_to_background_high")

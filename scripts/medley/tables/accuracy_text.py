@@ -7,7 +7,7 @@ import pandas as pd
 
 from medley.results.study import Study
 from medley.tables.accuracy import NUMBERS, PER_CASE, TO_BACKGROUND, Stores
-from medley.tables.write import MISSING, Table, View, count, notes_on_start, number, records, title, with_interval
+from medley.tables.write import MISSING, Table, View, count, notes_of, number, records, title, with_interval
 
 PERCENT = 100.0
 # By whether the recipe resamples: what a number on its grid is made of.
@@ -69,7 +69,7 @@ def _notes(frame: pd.DataFrame, stores: Stores, study: Study) -> tuple[str, ...]
         "↓ lies below the batches' mean of that prediction (published numbers are not held against one on phantoms).",
         "Weighted Jaccard: over background and foreground, by class frequency. Foreground IoU: batch means, averaged; "
         f"batches without foreground in truth and prediction left out: {_left_out(frame)}.",
-        *notes_on_start(study),
+        *notes_of(study),
         f"Seeds: {count(frame['seeds'].max())}; values are means over seeds, batches left out are summed.",
     )
 

@@ -13,6 +13,7 @@ from medley.results.cases import ALL, MEAN, METRICS, PART_ORDER, judged_part, ou
 from medley.results.study import Study
 from medley.tables.compare import means_with_intervals, minus
 
+NEEDS = {"audited": ("tolerance",)}  # keys of protocols
 SIGNED = "volume_difference"  # of opposite signs it would cancel over labels
 TO_BEST = "dice_to_best"
 COUNTS = ("cases", "patients", "left_out", "one_empty", "seeds")

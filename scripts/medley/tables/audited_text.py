@@ -7,7 +7,7 @@ import pandas as pd
 
 from medley.results.cases import ALL, MEAN
 from medley.results.study import Study
-from medley.tables.write import MISSING, Table, View, count, notes_on_start, number, records, title, with_interval
+from medley.tables.write import MISSING, Table, View, count, notes_of, number, records, title, with_interval
 
 PART_NOTES = {"test": "test cases, mean over the folds' networks", "out_of_fold": "out-of-fold predictions"}
 MARK_NOTES = {
@@ -105,7 +105,7 @@ def _notes(judged: pd.DataFrame, study: Study, tolerance: float) -> tuple[str, .
         "Dice to best: minus the Dice of the member chosen out of fold among those of the same labels, paired by case.",
         *_marks(judged, parts),
         *_outside(judged),
-        *notes_on_start(study),
+        *notes_of(study),
         f"Seeds: {count(judged['seeds'].max())}; values are means over seeds, counts are sums.",
     )
 

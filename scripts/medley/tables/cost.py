@@ -7,7 +7,7 @@ import pandas as pd
 
 from medley.plan import Training
 from medley.results.study import Study
-from medley.tables.write import MISSING, Table, View, count, notes_on_start, number, records, title
+from medley.tables.write import MISSING, Table, View, count, notes_of, number, records, title
 
 NUMBERS = (
     "train_seconds",
@@ -61,7 +61,7 @@ def numbers(
 def table(frame: pd.DataFrame, study: Study) -> Table:
     """Return what is printed of ``frame`` (see ``numbers``)."""
     view = View.over_datasets("", pd.DataFrame([_cells(row) for row in records(frame)]), text=2)
-    return Table(title("cost of each member, as run", study), frame, (view,), (*NOTES, *notes_on_start(study)))
+    return Table(title("cost of each member, as run", study), frame, (view,), (*NOTES, *notes_of(study)))
 
 
 def _cost(runs: Sequence[Mapping[str, Any]], predictions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from medley.results.slices import REPORTED, reported_dice
 from medley.results.study import Study
 from medley.tables.compare import ENDS, as_columns, means_with_intervals, minus
 
+NEEDS = {"as_reported": ("dice_epsilon",)}  # keys of protocols
 PARTS = {"validation": "out_of_fold", "test": "test"}  # as the table and as metrics.csv call them
 SUBSETS = {"val": "validation", "test": "test"}  # of published.csv
 METRIC = "dice"

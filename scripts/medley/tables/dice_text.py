@@ -10,7 +10,7 @@ from medley.results.slices import Folds, held_out, with_organs
 from medley.results.study import Study
 from medley.tables.dice import TO_EMPTY
 from medley.tables.slices_text import FEW, INTERVALS, seeds, value
-from medley.tables.write import MISSING, Table, View, count, notes_on_start, number, records, title
+from medley.tables.write import MISSING, Table, View, count, notes_of, number, records, title
 
 
 def table(
@@ -32,7 +32,7 @@ def table(
         *_optimism(study),
         *(note for dataset in study.datasets for note in _where(dataset, cases[dataset], splits[dataset])),
         f"{INTERVALS}; {FEW}.",
-        *notes_on_start(study),
+        *notes_of(study),
         f"{seeds(frame)}.",
     )
     return Table(title("Dice as reported", study), frame, (view,), notes)

@@ -14,6 +14,7 @@ from medley.results.slices import AUDITED, REPORTED, Folds, Shown, by_slice, hel
 from medley.splits import TEST
 from medley.tables.compare import ENDS, as_columns, means_with_intervals, sum_with_interval
 
+NEEDS = {"as_reported": ("dice_epsilon",), "audited": ("dice_epsilon",)}  # keys of protocols
 SIDES = ("as_reported", "audited")  # protocols, each with its split
 METRICS = (REPORTED, AUDITED)
 SPLITS = tuple(f"{side}_split" for side in SIDES)

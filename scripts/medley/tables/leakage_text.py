@@ -8,8 +8,8 @@ import pandas as pd
 from medley.results.slices import AUDITED, REPORTED
 from medley.results.study import Study
 from medley.tables.leakage import SIDES, SPLITS
-from medley.tables.slices_text import FEW, INTERVALS, seeds, value
-from medley.tables.write import MISSING, Table, View, count, notes_on_start, records, title
+from medley.tables.slices_text import EPOCHS, FEW, INTERVALS, seeds, value
+from medley.tables.write import MISSING, Table, View, count, notes_of, records, title
 
 HEADINGS = {REPORTED: "Reported Dice", AUDITED: "Audited Dice"}
 
@@ -66,7 +66,8 @@ def _notes(frame: pd.DataFrame, first: str, second: str, study: Study, epsilon: 
         *_line(study),
         f"{INTERVALS}; for the difference the patients of both test parts, who is in both drawn for both. It is of the "
         f"drawing of test patients, not of the split nor of the training; {FEW}.",
-        *notes_on_start(study),
+        EPOCHS,
+        *notes_of(study),
         f"{seeds(frame)}.",
     )
 

@@ -9,13 +9,16 @@ from typing import Any
 
 import pandas as pd
 
+from medley.results.cases import MEAN
 from medley.results.slices import AUDITED, HAUSDORFF, REPORTED, Shown, by_scan, by_slice, labels_and_mean
 from medley.splits import TEST
 from medley.tables.compare import ENDS, as_columns, means_with_intervals, sum_with_interval
 
+NEEDS = {"as_reported": ("dice_epsilon",), "audited": ("dice_epsilon", "score")}  # keys of protocols
 PROTOCOLS = ("audited", "as_reported")  # in the order of the table
 SCORED = "audited"
-NUMBERS = tuple(f"{value}{end}" for value in (REPORTED, AUDITED, HAUSDORFF, "score") for end in ENDS)
+PAIRS = "dice_of_pairs"  # the score's Dice: of ``mean`` over all pairs of slice and organ, whichever the organ
+NUMBERS = tuple(f"{value}{end}" for value in (REPORTED, AUDITED, PAIRS, HAUSDORFF, "score") for end in ENDS)
 COUNTS = ("slices", "patients", "judged", "left_out", "one_empty", "scans", "seeds")
 TEXTS = ("dataset", "protocol", "split", "predictor", "label", "built_without", "note")
 COLUMNS = (*TEXTS[:5], *NUMBERS, *COUNTS, *TEXTS[5:])
@@ -27,7 +30,8 @@ def numbers(protocols: Mapping[str, Shown], weights: Mapping[str, float], resamp
 
     ``weights`` (dice, hausdorff) are those of the score. ``judged``, ``left_out`` and ``one_empty`` count
     pairs of slice and organ, ``scans`` pairs of scan and organ that have a distance, both over seeds.
-    A predictor that is not run has one row per protocol that says so.
+    The score and its parts are means over pairs, also in the row ``mean``; the other values there are means over
+    organs. A predictor that is not run has one row per protocol that says so.
     """
     rows: list[dict[str, Any]] = []
     for protocol in PROTOCOLS:
@@ -61,8 +65,11 @@ def _judge(slices: pd.DataFrame, resamples: int) -> dict[str, Any]:
 
 
 def _score(slices: pd.DataFrame, scans: pd.DataFrame, weights: Mapping[str, float], resamples: int) -> dict[str, Any]:
-    """Return the normalised Hausdorff distance of ``scans`` and the score, with intervals of the same draws."""
-    near = scans.assign(nearness=1 - scans[HAUSDORFF])
-    parts = [(weights["dice"], slices, AUDITED), (weights["hausdorff"], near, "nearness")]
-    found = means_with_intervals(scans, [HAUSDORFF], resamples) | {"score": sum_with_interval(parts, resamples)}
-    return {"scans": scans["scans"].sum()} | as_columns(found)
+    """Return the score and its parts, the Dice of ``slices`` and the normalised Hausdorff distance of ``scans``, as
+    means over pairs with an organ, and intervals of the same draws.
+    """
+    pairs = slices.assign(label=MEAN, **{PAIRS: slices[AUDITED]})
+    near = scans.assign(label=MEAN, nearness=1 - scans[HAUSDORFF])
+    found = means_with_intervals(pairs, [PAIRS], resamples) | means_with_intervals(near, [HAUSDORFF], resamples)
+    parts = [(weights["dice"], pairs, PAIRS), (weights["hausdorff"], near, "nearness")]
+    return {"scans": scans["scans"].sum()} | as_columns(found | {"score": sum_with_interval(parts, resamples)})

@@ -71,12 +71,12 @@ def title(text: str, study: Study) -> str:
     return f"{study.name}: {text}{made_up}"
 
 
-def notes_on_start(study: Study) -> tuple[str, ...]:
-    """Return a note on the members that start at random in place of their pretrained weights, where there are some."""
+def notes_of(study: Study) -> tuple[str, ...]:
+    """Return the study's remarks, and a note on members that start at random in place of their pretrained weights."""
     names = [f"{name} ({weights})" for name, weights in study.random_start.items()]
     if not names:
-        return ()
-    return (f"Started at random, without the pretrained weights that are configured: {', '.join(names)}.",)
+        return tuple(study.remarks)
+    return (*study.remarks, f"Started at random, without the pretrained weights configured: {', '.join(names)}.")
 
 
 def number(value: float, digits: int, signed: bool = False) -> str:
