@@ -258,7 +258,7 @@ def combined_file(file):
 
     def of(w):
         name = Study(**shown("audited")(w)).combined()[0][-1]
-        return [path for path in overlaid_files(file)(w) if f"/{name}/seed-" in path]
+        return [path for path in overlaid_files(file)(w) if name in Path(path).parts]
 
     return of
 
