@@ -84,6 +84,12 @@ def reader(w):
     return CONFIG["datasets"][w.dataset]["reader"]
 
 
+def overrides(w):
+    """The table of a person's decisions on a dataset's cases, where there is one."""
+    table = CONFIG["datasets"][w.dataset]["overrides"]
+    return {"overrides": table} if table else {}
+
+
 def regions(w):
     return CONFIG["datasets"][w.dataset]["regions"]
 
@@ -220,6 +226,7 @@ def shown(protocol):
             "not_run": study["not_run"],
             "random_start": study["random_start"],
             "remarks": study["remarks"],
+            "grid": study["grid"],
         }
 
     return of

@@ -7,10 +7,16 @@ the case is kept, and a contact sheet of those cases. Nothing else drops a case.
 
 rule inspect_cases:
     input:
+        unpack(overrides),
         cases="<results>/datasets/{dataset}/cases.csv",
     output:
         quality="<results>/datasets/{dataset}/quality.csv",
-        sheet="<results>/datasets/{dataset}/quality.png",
+        sheet=report(
+            "<results>/datasets/{dataset}/quality.png",
+            caption="report/contact_sheet.rst",
+            category="data quality",
+            labels={"dataset": "{dataset}"},
+        ),
     log:
         "<logs>/inspect_cases/{dataset}.log",
     benchmark:
@@ -23,7 +29,7 @@ rule inspect_cases:
     params:
         reader=reader,
         decisions=lambda w: CONFIG["datasets"][w.dataset]["quality"],
-        code=reader_code("medley.quality", "medley.contact_sheet"),
+        code=reader_code("medley.quality", "medley.quality_overrides", "medley.contact_sheet"),
     message:
         "Inspecting {wildcards.dataset}"
     script:

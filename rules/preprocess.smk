@@ -1,6 +1,7 @@
 """Preprocess: once per dataset and recipe.
 
-Needs the table of cases, the quality decisions and the raw files; cases that were dropped are left out. Makes the array store `arrays/{recipe}/`.
+Needs the table of cases, the quality decisions and the raw files; cases that cannot be read are left out.
+Makes the array store `arrays/{recipe}/`.
 """
 
 

@@ -1,7 +1,8 @@
 """Tabulate: one job per study and table.
 
-Needs the metrics of the predictors that a protocol shows and the stores of arrays, or the cases and their
-splits, or the records of trainings, and the published numbers. Makes the table as CSV, LaTeX, Markdown and, for the report, HTML.
+Needs the metrics of the predictors that a protocol shows and the stores of arrays, or the cases, their
+inspection and their splits, or the records of trainings, and the published numbers. Makes the table as CSV, LaTeX,
+Markdown and, for the report, HTML.
 """
 
 
@@ -94,7 +95,7 @@ rule tabulate_cost:
         "../envs/medley.yaml"
     params:
         study=shown("audited"),
-        members=lambda w: list(config["studies"][w.study]["members"]),  # also those that are not run
+        members=lambda w: STUDIES[w.study]["configured"],  # also those that are not run
         code=code_digest("medley.tables.cost", "medley.results.read"),
     message:
         "Tabulating cost of {wildcards.study}"
@@ -208,3 +209,168 @@ rule tabulate_organs:
         "Tabulating Dice and score by organ of {wildcards.study}"
     script:
         "../scripts/tabulate_organs.py"
+
+
+rule tabulate_encoders:
+    input:
+        metrics=shown_files("as_reported", "metrics.csv"),
+        cases=cases_of_study,
+        quality=collect(
+            "<results>/datasets/{dataset}/quality.csv", dataset=lookup(dpath="studies/{study}/datasets", within=CONFIG)
+        ),
+        published="docs/published.csv",
+    output:
+        csv="<results>/{study}/tables/encoders.csv",
+        tex="<results>/{study}/tables/encoders.tex",
+        md="<results>/{study}/tables/encoders.md",
+        html=report(
+            "<results>/{study}/tables/encoders.html",
+            caption="report/encoders.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "encoders as reported"},
+        ),
+        provenance="<results>/{study}/tables/encoders.json",
+    log:
+        "<logs>/tabulate_encoders/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.grid_slice_text", "medley.results.read"),
+    message:
+        "Tabulating encoders as reported of {wildcards.study}"
+    script:
+        "../scripts/tabulate_encoders.py"
+
+
+rule tabulate_losses:
+    input:
+        metrics=shown_files("as_reported", "metrics.csv"),
+        cases=cases_of_study,
+        quality=collect(
+            "<results>/datasets/{dataset}/quality.csv", dataset=lookup(dpath="studies/{study}/datasets", within=CONFIG)
+        ),
+        published="docs/published.csv",
+    output:
+        csv="<results>/{study}/tables/losses.csv",
+        tex="<results>/{study}/tables/losses.tex",
+        md="<results>/{study}/tables/losses.md",
+        html=report(
+            "<results>/{study}/tables/losses.html",
+            caption="report/losses.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "losses as reported"},
+        ),
+        provenance="<results>/{study}/tables/losses.json",
+    log:
+        "<logs>/tabulate_losses/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.grid_slice_text", "medley.results.read"),
+    message:
+        "Tabulating losses as reported of {wildcards.study}"
+    script:
+        "../scripts/tabulate_losses.py"
+
+
+rule tabulate_images:
+    input:
+        metrics=shown_files("as_reported", "metrics.csv"),
+        published="docs/published.csv",
+    output:
+        csv="<results>/{study}/tables/images.csv",
+        tex="<results>/{study}/tables/images.tex",
+        md="<results>/{study}/tables/images.md",
+        html=report(
+            "<results>/{study}/tables/images.html",
+            caption="report/images.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "single images"},
+        ),
+        provenance="<results>/{study}/tables/images.json",
+    log:
+        "<logs>/tabulate_images/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        code=code_digest("medley.tables.images", "medley.tables.images_text", "medley.results.read"),
+    message:
+        "Tabulating single images of {wildcards.study}"
+    script:
+        "../scripts/tabulate_images.py"
+
+
+rule tabulate_cbis_literature:
+    input:
+        metrics=shown_files("as_reported", "metrics.csv"),
+        cases=cases_of_study,
+        quality=collect(
+            "<results>/datasets/{dataset}/quality.csv", dataset=lookup(dpath="studies/{study}/datasets", within=CONFIG)
+        ),
+        published="docs/published.csv",
+    output:
+        csv="<results>/{study}/tables/cbis_literature.csv",
+        tex="<results>/{study}/tables/cbis_literature.tex",
+        md="<results>/{study}/tables/cbis_literature.md",
+        html=report(
+            "<results>/{study}/tables/cbis_literature.html",
+            caption="report/cbis_literature.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "CBIS-DDSM literature"},
+        ),
+        provenance="<results>/{study}/tables/cbis_literature.json",
+    log:
+        "<logs>/tabulate_cbis_literature/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.cbis_literature", "medley.results.read"),
+    message:
+        "Tabulating the literature on CBIS-DDSM of {wildcards.study}"
+    script:
+        "../scripts/tabulate_cbis_literature.py"
+
+
+rule tabulate_effects:
+    input:
+        metrics=shown_files("audited", "metrics.csv"),
+    output:
+        csv="<results>/{study}/tables/effects.csv",
+        tex="<results>/{study}/tables/effects.tex",
+        md="<results>/{study}/tables/effects.md",
+        html=report(
+            "<results>/{study}/tables/effects.html",
+            caption="report/effects.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "effects of choices"},
+        ),
+        provenance="<results>/{study}/tables/effects.json",
+    log:
+        "<logs>/tabulate_effects/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.effects_text", "medley.results.read"),
+    message:
+        "Tabulating effects of choices of {wildcards.study}"
+    script:
+        "../scripts/tabulate_effects.py"

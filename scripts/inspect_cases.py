@@ -3,24 +3,35 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
-from medley import contact_sheet, quality
-from medley.cases import read_cases
+from medley import contact_sheet, quality, quality_overrides
+from medley.cases import read_cases, read_kept
 from medley.datasets import reader
 from medley.log import job
 
 
 def main(
-    cases_file: str, reader_name: str, quality_file: str, sheet_file: str, decisions: Mapping[str, str] | None = None
+    cases_file: str,
+    reader_name: str,
+    quality_file: str,
+    sheet_file: str,
+    decisions: Mapping[str, str | Mapping[str, Any]] | None = None,
+    overrides_file: str | None = None,
 ) -> None:
-    """Write what the rules found, and a picture of it; ``decisions`` are taken in place of some rules' own."""
+    """Write what the rules found and a person decided, and a picture of it.
+
+    ``decisions`` are those of the dataset, in place of some rules' own.
+    """
     cases = read_cases(cases_file)
     source = reader(reader_name)
-    findings = quality.inspect(cases, source, decisions)
+    overrides = quality_overrides.read(overrides_file, cases) if overrides_file else []
+    findings = quality.in_order([*quality.inspect(cases, source, decisions), *overrides])
     quality.write(quality_file, findings)
     contact_sheet.draw(sheet_file, cases, findings, source)
     for (rule, decision), number in sorted(Counter((f.rule, f.decision) for f in findings).items()):
         logging.info("%s: %d of %d cases, %s", rule, number, len(cases), decision)
+    logging.info("%d of %d cases remain", len(read_kept(cases_file, quality_file)), len(cases))
 
 
 if "snakemake" in globals():
@@ -31,4 +42,5 @@ if "snakemake" in globals():
             snakemake.output.quality,
             snakemake.output.sheet,
             snakemake.params.decisions,
+            snakemake.input.get("overrides"),
         )

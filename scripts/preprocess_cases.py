@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from medley import preprocess, store
-from medley.cases import read_kept
+from medley.cases import read_usable
 from medley.datasets import reader
 from medley.errors import InputError
 from medley.files import whole_folder
@@ -18,8 +18,8 @@ KNOWN = ("patient", "phase", "view", "vendor", "pathology")
 
 
 def main(cases_file: str, quality_file: str, output: str, reader_name: str, recipe: Mapping[str, Any]) -> None:
-    """Write the array store ``output`` for the cases in ``cases_file`` that the quality decisions keep."""
-    cases = read_kept(cases_file, quality_file)
+    """Write the array store ``output`` for the cases in ``cases_file`` that can be read, in a split or not."""
+    cases = read_usable(cases_file, quality_file)
     source = reader(reader_name)
     entries = {}
     with whole_folder(output) as folder:

@@ -116,7 +116,15 @@ def test_the_example_is_accepted(raw):
         ("presets.small.studies", {"cine": {"weights": "imagenet"}},
          "presets.small.studies.cine.weights: 'imagenet' is text; write null"),
         ("datasets.hearts.quality", {"empty_masks": "keep"},
-         "datasets.hearts.quality: empty_masks is not allowed; did you mean 'empty_mask'?"),
+         "datasets.hearts.quality.empty_masks: unknown key; did you mean 'empty_mask'?"),
+        ("datasets.hearts.quality", {"full_mask": {"above": 0.9, "within": 4}},
+         "datasets.hearts.quality.full_mask: {'above': 0.9, 'within': 4} is not allowed; write keep, drop, ignore, or "
+         "{decision: …, above: …}"),
+        ("studies.cine.splits.folds.keep_test", False,
+         "studies.cine.splits.folds.keep_test: False is not allowed; allowed: True"),
+        ("studies.cine.splits.single.keep_test", True,
+         "studies.cine.splits.single.keep_test: the test part is not the source's own; remove it, or write "
+         "test: official"),
         ("datasets.hearts.quality", {"empty_mask": "kept"},
          "datasets.hearts.quality.empty_mask: kept is not allowed; did you mean 'keep'?"),
         ("studies.cine.splits.single.labelled", ["tests"],
@@ -140,6 +148,19 @@ def test_the_example_is_accepted(raw):
          "another name"),
         ("datasets.hearts.regions.heart", ["RV", "LVM"],
          "datasets.hearts.regions.heart: no label 'LVM'; did you mean 'LV'?"),
+        ("studies.cine.splits.single", {"parts": {"train": 0.9, "validation": 0.1}},
+         "studies.cine.splits.single: no test part; add its share to parts, or test: official"),
+        ("studies.cine.splits.single.test", "official",
+         "studies.cine.splits.single.test: parts have a test part; remove one of the two"),
+        ("studies.cine.grid", {"architecture": {"unet": "Unet"}, "encoders": {"r": "resnet34"}},
+         "studies.cine.grid.encoders: unknown key; did you mean 'encoder'?"),
+        ("studies.cine.ensembles.mean.of", ["une*", "x*"],
+         "studies.cine.ensembles.mean.of: no member 'x*'; known: fpn, fpn-parts, fpn-pretrained, unet"),
+        ("studies.cine.ensembles.best.kind", "top_k",
+         "studies.cine.ensembles.best: no 'k'; write how many members it takes"),
+        ("studies.cine.ensembles.best.k", 2, "studies.cine.ensembles.best.k: only kind top_k takes one; remove it"),
+        ("studies.cine.members.fpn.stop", {"min_delta": 0.001},
+         "studies.cine.members.fpn.stop: no 'patience'; add it (Epochs without progress after which training ends)"),
         ("recipes.pad.shape", [192, 256], "recipes.pad.shape: [192, 256] is not allowed; write 3 entries or more"),
         ("recipes.pad.intensity", "min", "recipes.pad.intensity: 'min' is not allowed; write minmax (to [0, 1] per "
          "volume), imagenet (pictures: by the statistics of ImageNet's colours), "
@@ -324,7 +345,7 @@ def test_nothing_breaks_the_check_itself(raw, broken):
         ("recipes.pad", "intensity"),
         ("studies.cine", "splits"),
         ("studies.cine.splits.folds", "folds"),
-        ("studies.cine.splits.single.parts", "test"),
+        ("studies.cine.splits.single.parts", "validation"),
         ("studies.cine.ensembles.mean", "of"),
         ("studies.cine.ensembles.weighted", "weights"),
         ("studies.cine.protocols.audited", "split"),
@@ -435,6 +456,34 @@ def test_a_preset_changes_the_size_of_a_run(raw):
     assert "folds" not in study["splits"]["single"]
     assert {member["epochs"] for member in study["members"].values()} == {3}
     assert {member["width"] for member in study["members"].values()} == {0.25}
+
+
+def test_a_grid_is_the_product_of_its_choices(raw):
+    study = raw["studies"]["cine"]
+    study["grid"] = {
+        "architecture": {"u": "Unet", "f": "FPN"},
+        "encoder": {"r34": "resnet34", "r50": "resnet50"},
+        "loss": {"dice": "dice"},
+    }
+    study["members"] = {
+        "fpn": {"architecture": "FPN", "encoder": "resnet34"},
+        "u_r50_dice": {"lr": 0.5, "encoder": "resnet34"},
+    }
+    study["training"] |= {"labels": ["heart"], "recipe": "pad"}
+    study["ensembles"] = {"all": {"kind": "mean", "of": ["*_r*"]}, "two": {"kind": "mean", "of": ["u_*", "fpn"]}}
+    study["protocols"] = {"audited": {"split": "folds", "predictors": ["fpn", "f*", "t*"], "tolerance": 2.0}}
+    study["tables"] = []
+    resolved = config.resolve(raw)["studies"]["cine"]
+    grid = ["u_r34_dice", "u_r50_dice", "f_r34_dice", "f_r50_dice"]
+    assert list(resolved["members"]) == resolved["configured"] == [*grid, "fpn"]
+    assert [resolved["members"][name]["architecture"] for name in grid] == ["Unet", "Unet", "FPN", "FPN"]
+    assert [resolved["members"][name]["encoder"] for name in grid] == ["resnet34", "resnet34", "resnet34", "resnet50"]
+    assert [resolved["members"][name]["lr"] for name in grid] == [1e-4, 0.5, 1e-4, 1e-4]
+    assert resolved["grid"]["f_r50_dice"] == {"architecture": "f", "encoder": "r50", "loss": "dice"}
+    assert list(resolved["grid"]) == grid
+    assert resolved["ensembles"]["all"]["members"] == grid
+    assert resolved["ensembles"]["two"]["members"] == ["u_r34_dice", "u_r50_dice", "fpn"]
+    assert resolved["protocols"]["audited"]["predictors"] == ["fpn", "f_r34_dice", "f_r50_dice", "two"]
 
 
 def test_what_a_table_needs_of_protocols_is_asked_for(raw, monkeypatch):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from medley import datasets
 from medley.cases import Case
 from medley.datasets import acdc
 
@@ -174,3 +175,17 @@ def test_noise_is_that_of_a_magnitude_image(cases: list[Case]) -> None:
         assert image.min() >= 0
         corner = image[:, :4, :4]  # air
         assert corner.std() > 0 and corner.mean() > 0
+
+
+@pytest.mark.parametrize(
+    ("reader", "kind", "module"),
+    [
+        ("acdc", "phantom", "acdc_phantom"),
+        ("cbis_ddsm_region", "phantom", "cbis_ddsm_phantom"),
+        ("cbis_ddsm_whole", "download", "cbis_ddsm_download"),
+        ("chest_xray", "phantom", "chest_xray_phantom"),
+        ("pictures", "phantom", "pictures"),
+    ],
+)
+def test_readers_of_one_source_share_their_helpers(reader, kind, module):
+    assert datasets.helper(reader, kind) == module

@@ -118,6 +118,22 @@ def test_official_test_cases_are_in_no_part_of_a_single_split():
     assert not any(row.patient.startswith("testing") for row in split_cases(cases, parts_spec()))
 
 
+def test_parts_of_the_training_cases_beside_the_official_test_part():
+    cases = [
+        *cohort({"NOR": 10, "DCM": 10}),
+        *cohort({"NOR": 3}, part="testing"),
+        *cohort({"NOR": 2}, part="validation"),
+    ]
+    specification = {"parts": {"train": 0.9, "validation": 0.1}, "stratify": "pathology", "test": "official", "seed": 0}
+    rows = by_fold(split_cases(cases, specification))[0]
+    counts = collections.Counter(row.part for row in rows.values())
+    assert counts == {"train": 36, "validation": 4, "test": 6}
+    assert {name for name, row in rows.items() if row.part == "test"} == {
+        each.case for each in cases if each.part == "testing"
+    }
+    assert not [name for name in rows if name.startswith("validation")]
+
+
 def test_without_a_test_part_the_official_test_cases_are_in_the_folds():
     cases = cohort({"NOR": 6}) + cohort({"NOR": 2}, part="testing")
     rows = split_cases(cases, folds_spec(2, test=None))
@@ -245,6 +261,22 @@ def test_the_script_leaves_out_what_was_dropped_or_has_no_mask(tmp_path):
     main(tmp_path / "cases.csv", tmp_path / "quality.csv", folds_spec(3), tmp_path / "split.csv")
     with (tmp_path / "split.csv").open(newline="") as stream:
         assert {row["case"] for row in csv.DictReader(stream)} == {f"training-NOR-00{number}-0" for number in (1, 2, 3)}
+
+
+def test_the_script_keeps_dropped_cases_for_testing_alone(tmp_path):
+    cases = [*cohort({"NOR": 10}, frames=1), *cohort({"NOR": 3}, part="testing", frames=1)]
+    write_cases(tmp_path / "cases.csv", cases)
+    dropped = ["training-NOR-000-0", "testing-NOR-000-0", "testing-NOR-001-0"]
+    rows = [
+        f"{name},{rule},,drop," for name, rule in zip(dropped, ["blank_image", "duplicate", "unreadable"], strict=True)
+    ]
+    (tmp_path / "quality.csv").write_text("\n".join(["case,rule,value,decision,reason", *rows]) + "\n")
+    main = runpy.run_path(str(SCRIPT))["main"]
+    specification = {"parts": {"train": 0.8, "validation": 0.2}, "test": "official", "stratify": None, "seed": 0}
+    for more, left_out in (({}, set(dropped)), ({"keep_test": True}, {dropped[0], dropped[2]})):
+        main(tmp_path / "cases.csv", tmp_path / "quality.csv", specification | more, tmp_path / "split.csv")
+        parts = splits.read(tmp_path / "split.csv")[0]
+        assert {case.case for case in cases} - {name for names in parts.values() for name in names} == left_out
 
 
 @pytest.mark.real

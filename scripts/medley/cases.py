@@ -7,7 +7,7 @@ import csv
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +15,10 @@ from medley.errors import InputError
 from medley.files import whole_file
 
 Number = TypeVar("Number", int, float)
+
+KEEP, DROP = "keep", "drop"
+HARD = ("unreadable", "mask_mismatch")  # rules about what nobody can use, whatever is decided
+OVERRIDE = "override"  # the rule of a row that a person wrote
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +73,23 @@ def read_cases(path: str | os.PathLike[str]) -> dict[str, Case]:
 
 
 def read_kept(cases: str | os.PathLike[str], quality: str | os.PathLike[str]) -> dict[str, Case]:
-    """Return the cases of ``cases.csv`` that ``quality.csv`` does not drop.
+    """Return the cases of ``cases.csv`` that ``quality.csv`` does not drop; raises as ``read_inspected`` does."""
+    every, rows = read_inspected(cases, quality)
+    gone = dropped(rows)
+    return {name: case for name, case in every.items() if name not in gone}
+
+
+def read_usable(cases: str | os.PathLike[str], quality: str | os.PathLike[str]) -> dict[str, Case]:
+    """Return the cases of ``cases.csv`` that can be read, dropped or not; raises as ``read_inspected`` does."""
+    every, rows = read_inspected(cases, quality)
+    gone = unusable(rows)
+    return {name: case for name, case in every.items() if name not in gone}
+
+
+def read_inspected(
+    cases: str | os.PathLike[str], quality: str | os.PathLike[str]
+) -> tuple[dict[str, Case], list[dict[str, str]]]:
+    """Return the cases of ``cases.csv`` by name, and the rows of ``quality.csv``.
 
     Raises InputError for a row whose case or decision does not exist: a person may have written it.
     """
@@ -79,10 +99,25 @@ def read_kept(cases: str | os.PathLike[str], quality: str | os.PathLike[str]) ->
     for number, row in enumerate(rows, start=2):
         if row["case"] not in every:
             raise InputError(f"{quality}: line {number}: no case {row['case']!r} in {cases}; correct or remove it")
-        if row["decision"] not in ("keep", "drop"):
+        if row["decision"] not in (KEEP, DROP):
             raise InputError(f"{quality}: line {number}: decision {row['decision']!r}; write keep or drop")
-    dropped = {row["case"] for row in rows if row["decision"] == "drop"}
-    return {name: case for name, case in every.items() if name not in dropped}
+    return every, rows
+
+
+def dropped(rows: Iterable[Mapping[str, str]]) -> set[str]:
+    """Return the names of the cases that rows of ``quality.csv`` drop.
+
+    One row that says drop is enough, unless a person's row (the rule ``override``) says keep: that wins,
+    save over the rules of HARD.
+    """
+    rows = list(rows)
+    kept = {row["case"] for row in rows if row["rule"] == OVERRIDE and row["decision"] == KEEP}
+    return {row["case"] for row in rows if row["decision"] == DROP and row["case"] not in kept} | unusable(rows)
+
+
+def unusable(rows: Iterable[Mapping[str, str]]) -> set[str]:
+    """Return the names of the cases that a rule of HARD drops."""
+    return {row["case"] for row in rows if row["rule"] in HARD and row["decision"] == DROP}
 
 
 def slices_first(triple: tuple[Number, Number, Number]) -> tuple[Number, Number, Number]:

@@ -1,6 +1,5 @@
 """config.yaml: read, checked, and resolved into the effective configuration of a run."""
 
-import copy
 import fnmatch
 import os
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from typing import Any
 import yaml
 
 from medley.config_check import check
+from medley.config_grid import choices, expand
 from medley.config_schema import defaults, in_order
 from medley.errors import InputError
 from medley.files import whole_file
@@ -84,7 +84,7 @@ def resolve(raw: Mapping[str, Any], exists: Callable[[str], bool] = os.path.exis
     is left, stand in a study's ``not_run`` with that reason. Raises InputError as ``check`` does.
     """
     check(raw)
-    laid = _overlay(copy.deepcopy({**defaults(), **raw}))
+    laid = _overlay(expand({**defaults(), **raw}))
     datasets = {name: _dataset(name, dataset, laid) for name, dataset in laid["datasets"].items()}
     recipes = {name: _recipe(recipe, laid["image_scale"]) for name, recipe in laid["recipes"].items()}
     studies = {name: _study(name, study, laid, exists) for name, study in laid["studies"].items()}
@@ -124,6 +124,7 @@ def _overlay(config: Config) -> Config:
             dataset["source"] = {"kind": preset["source"]}
     for name, study in config["studies"].items():
         epochs = _sized(config, name, "epochs", preset.get("epochs"))
+        study["datasets"] = _sized(config, name, "datasets", study["datasets"])
         study["seeds"] = preset.get("seeds", study["seeds"])
         for split in study["splits"].values():
             if "folds" in split:
@@ -165,6 +166,7 @@ def _dataset(name: str, dataset: Config, config: Config) -> Config:
         "phantom_cases": max(patients, default=config["phantom_cases"]),
         "regions": dataset.get("regions", {}),
         "quality": dataset.get("quality", {}),
+        "overrides": dataset.get("overrides"),
     }
 
 
@@ -212,6 +214,8 @@ def _study(name: str, study: Config, config: Config, exists: Callable[[str], boo
         "datasets": study["datasets"],
         "seeds": study["seeds"],
         "splits": {key: _split(value) for key, value in study["splits"].items()},
+        "configured": list(members),
+        "grid": {member: chosen for member, chosen in choices(study.get("grid", {})).items() if member in run},
         "members": run,
         "ensembles": {key: value for key, value in ensembles.items() if value["members"]},
         "not_run": reasons,
@@ -240,9 +244,9 @@ def _reason(member: Config, exists: Callable[[str], bool]) -> str:
 
 def _split(split: Config) -> Config:
     kind = {"parts": split["parts"]} if "parts" in split else {"folds": split["folds"]}
-    test = {} if "parts" in split else {"test": split.get("test")}
+    test = {} if "parts" in split and "test" not in split else {"test": split.get("test")}
     common = defaults("split") | split
-    special: Config = {key: split[key] for key in ("grouped", "labelled") if key in split}
+    special: Config = {key: split[key] for key in ("grouped", "labelled", "keep_test") if key in split}
     return {**kind, "stratify": common["stratify"], **test, **special, "seed": common["seed"]}
 
 
@@ -260,6 +264,7 @@ def _ensemble(ensemble: Config, members: Config, run: Config) -> Config:
     recipes = {members[name]["recipe"] for name in present}
     return {
         "kind": ensemble["kind"],
+        **({"k": ensemble["k"]} if "k" in ensemble else {}),
         "members": present,
         "weights": weights,
         "built_without": [name for name in names if name not in run],

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from medley import config_known, config_members
+from medley.config_grid import expand
 from medley.config_known import Known
 from medley.config_schema import defaults, foreign_keys, suggestion, unknown, violations
 from medley.errors import InputError
@@ -37,6 +38,7 @@ def check(raw: Config, known: Known | None = None) -> None:
     lines = foreign_keys(raw)
     if not lines:
         lines, sound = violations(raw)
+        sound = expand(sound)
         lines += _problems(sound, known or config_known.known())
         lines += config_members.unstated(sound, refused={line.split(":")[0] for line in lines})
     if lines:
@@ -98,8 +100,11 @@ def _presets(config: Config) -> Iterator[str]:
         yield from unknown("preset", "preset", config["preset"], presets)
     members = [f"{study}/{member}" for study, value in studies.items() for member in value.get("members", {})]
     for name, preset in presets.items():
-        for study in preset.get("studies", {}):
+        for study, own in preset.get("studies", {}).items():
             yield from unknown(f"presets.{name}.studies", "study", study, studies)
+            for dataset in own.get("datasets", []):
+                known = studies.get(study, {}).get("datasets", [])
+                yield from unknown(f"presets.{name}.studies.{study}.datasets", "dataset of the study", dataset, known)
     for path, keys in {"": config, **{f"presets.{name}.": preset for name, preset in presets.items()}}.items():
         for study in keys.get("all", []):
             yield from unknown(f"{path}all", "study", study, studies)
@@ -114,8 +119,15 @@ def _study(path: str, study: Config, config: Config, known: Known) -> Iterator[s
         yield from unknown(f"{path}.datasets", "dataset", dataset, config.get("datasets", {}))
     for name, split in study.get("splits", {}).items():
         parts = split.get("parts", {})
-        if len(parts) == 3 and not math.isclose(sum(parts.values()), 1, abs_tol=1e-6):
+        if len(parts) >= 2 and not math.isclose(sum(parts.values()), 1, abs_tol=1e-6):
             yield f"{path}.splits.{name}.parts: the shares sum to {sum(parts.values()):g}; make them sum to 1"
+        if parts and "test" not in parts and split.get("test") != "official":
+            yield f"{path}.splits.{name}: no test part; add its share to parts, or test: official"
+        if "keep_test" in split and split.get("test") != "official":
+            where = f"{path}.splits.{name}.keep_test"
+            yield f"{where}: the test part is not the source's own; remove it, or write test: official"
+        if "test" in parts and "test" in split:
+            yield f"{path}.splits.{name}.test: parts have a test part; remove one of the two"
     yield from config_members.members(path, study, config, known)
     yield from _ensembles(path, study)
     yield from _protocols(path, study)
@@ -131,6 +143,10 @@ def _ensembles(path: str, study: Config) -> Iterator[str]:
         where = f"{path}.ensembles.{name}"
         if name in members:
             yield f"{where}: a member has this name too; take another one"
+        if ensemble.get("kind") == "top_k" and "k" not in ensemble:
+            yield f"{where}: no 'k'; write how many members it takes"
+        if "k" in ensemble and ensemble.get("kind") != "top_k":
+            yield f"{where}.k: only kind top_k takes one; remove it"
         weights = ensemble.get("weights", {})
         key = "weights" if weights else "of"
         for member in weights or ensemble.get("of", []):

@@ -1,4 +1,4 @@
-"""The one exception for input that a user can mend."""
+"""The exceptions for input that a user can mend."""
 
 
 class InputError(Exception):
@@ -6,3 +6,7 @@ class InputError(Exception):
 
     Scripts print it alone, without a traceback (see ``medley.log.job``).
     """
+
+
+class MismatchError(InputError):
+    """An image and its mask do not fit each other, each of them whole. The inspection drops the case."""

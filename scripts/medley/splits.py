@@ -15,8 +15,8 @@ from medley.files import whole_file
 
 TRAIN, VALIDATION, TEST = PARTS = ("train", "validation", "test")
 
-# What the index calls a case that its source keeps for testing.
-OFFICIAL_TEST = "testing"
+# What the index calls a case that its source keeps for testing, or for validation.
+OFFICIAL_TEST, OFFICIAL_VALIDATION = "testing", "validation"
 
 
 class Assignment(NamedTuple):
@@ -34,19 +34,20 @@ def split_cases(cases: Iterable[Case], specification: Mapping[str, Any]) -> list
     ``specification`` is one entry of a study's ``splits``: either
 
     - ``parts``: the patients' shares of train, validation and test; fold 0 alone. Cases that the
-      source itself keeps for testing are in no part.
+      source itself keeps for testing are in no part; with ``test: official`` they are the test part.
     - ``folds``: fold f validates on its own share of the patients and trains on the others'. With
       ``test: official`` the source's testing cases are test in every fold.
 
-    All cases of a patient are in one part, unless ``grouped`` is false: then each case stands for a patient of
-    its own, and cases of one patient are on both sides. Parts that ``labelled`` lists hold only cases with a label;
-    what it takes from them is in no part. ``stratify`` names a field of Case: each of its values
-    (a patient whose cases differ in it is a value of its own) is dealt out as evenly as whole
-    patients allow. ``seed`` decides which patient goes where. Raises InputError for too few patients,
-    and for a patient with both testing and other cases.
+    Cases that the source keeps for validation are in no part. All cases of a patient are in one part,
+    unless ``grouped`` is false: then each case stands for a patient of its own, and cases of one patient
+    are on both sides. Parts that ``labelled`` lists hold only cases with a label; what it takes from them
+    is in no part. ``stratify`` names a field of Case: each of its values (a patient whose cases differ in
+    it is a value of its own) is dealt out as evenly as whole patients allow. ``seed`` decides which
+    patient goes where. Raises InputError for too few patients, for a patient with both testing and other
+    cases, and for a part that ``labelled`` leaves without a case.
     """
     by_patient: dict[str, list[Case]] = {}
-    for case in sorted(cases, key=lambda case: case.case):
+    for case in sorted((case for case in cases if case.part != OFFICIAL_VALIDATION), key=lambda case: case.case):
         by_patient.setdefault(case.patient if specification.get("grouped", True) else case.case, []).append(case)
     labelled = specification.get("labelled", ())
     ignores_source = "folds" in specification and specification["test"] is None
@@ -56,8 +57,10 @@ def split_cases(cases: Iterable[Case], specification: Mapping[str, Any]) -> list
         dealt = _deal(strata, [1 / specification["folds"]] * specification["folds"])
         parts = [_fold_parts(dealt, fold, testing) for fold in range(specification["folds"])]
     else:
-        dealt = _deal(strata, [specification["parts"][part] for part in PARTS])
-        parts = [{patient: PARTS[share] for patient, share in dealt.items()}]
+        shares = specification["parts"]
+        dealt = _deal(strata, [shares[part] for part in PARTS if part in shares])
+        official = dict.fromkeys(testing, TEST) if "test" in specification else {}
+        parts = [{patient: PARTS[share] for patient, share in dealt.items()} | official]
     assignments = [
         Assignment(fold, case, patient, part)
         for fold, part_of in enumerate(parts)

@@ -11,7 +11,8 @@ A reader module ``medley.datasets.{name}`` has
   archives are unpacked by ``medley.archive``.
 
 Where the last two are more than a few lines they have modules of their own, ``{name}_phantom`` and
-``{name}_download``. The reader finds these by name instead of importing them: what was read does
+``{name}_download``; readers of one source (``cbis_ddsm_region``, ``cbis_ddsm_whole``) share those of
+the name that they begin with. The reader finds these by name instead of importing them: what was read does
 not change when they do, and nothing is trained again (design: re-run what changed).
 
 Beside ``download`` stand ``SERVER``, the source's address (missing for one behind a login), and ``BY_HAND``,
@@ -30,5 +31,14 @@ def reader(name: str) -> ModuleType:
 
 def phantom_module(name: str) -> str:
     """Return the full name of the module whose code makes the phantoms of reader ``name``."""
-    own = f"{__name__}.{name}_phantom"
-    return own if importlib.util.find_spec(own) else f"{__name__}.{name}"
+    return f"{__name__}.{helper(name, 'phantom')}"
+
+
+def helper(name: str, kind: str) -> str:
+    """Return the module that makes phantoms (``kind`` phantom) or fetches files (download) for reader ``name``.
+
+    That is ``{name}_{kind}``, or the one of a name that ``name`` begins with, or the reader itself.
+    """
+    words = name.split("_")
+    names = ["_".join([*words[:count], kind]) for count in range(len(words), 0, -1)]
+    return next((own for own in names if importlib.util.find_spec(f"{__name__}.{own}")), name)

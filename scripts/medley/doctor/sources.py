@@ -6,7 +6,6 @@ there is a function ``login``, it raises an error without a token; ``PACKED`` is
 put into the dataset's folder.
 """
 
-import importlib.util
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ import requests
 from medley import plan
 from medley import weights as pretrained
 from medley.config import missing_folders, read, resolve, weights_file
-from medley.datasets import reader
+from medley.datasets import helper, reader
 from medley.doctor import Finding
 from medley.errors import InputError
 
@@ -27,7 +26,8 @@ TIMEOUT = 5.0  # seconds
 # reader. Measured for acdc; for gi_tract from the size of a slice (0.09 MB predicted, 0.25 MB in arrays).
 WEIGHTS = 0.19
 PREDICTIONS = {"acdc": 0.16, "gi_tract": 2.1}
-DOWNLOADS = {"acdc": 0.2, "gi_tract": 5}  # GB, by reader; with an archive and what it unpacks to
+# GB, by reader; with archives and what they unpack to.
+DOWNLOADS = {"acdc": 0.2, "gi_tract": 5, "isic2018": 26, "chest_xray": 8.5}
 LATER = "not within reach of this compute node; the main process fetches it, on the login node"
 
 
@@ -77,8 +77,7 @@ def dataset(name: str, resolved: Mapping[str, Any], root: Path) -> Finding:
         return Finding("ok", name, f"in {folder}")
     if (root / folder / "manifest.csv").exists():
         return Finding("ok", name, f"downloaded to {folder}")
-    helper = f"{chosen['reader']}_download"
-    module = reader(helper if importlib.util.find_spec(f"medley.datasets.{helper}") else chosen["reader"])
+    module = reader(helper(chosen["reader"], "download"))
     if hasattr(module, "PACKED") and (root / folder / module.PACKED).is_file():
         return Finding("ok", name, f"in {folder}, to be unpacked")
     server = getattr(module, "SERVER", None)

@@ -18,6 +18,7 @@ class Study:
     not_run: Mapping[str, str]  # name -> reason
     random_start: Mapping[str, str] = dataclasses.field(default_factory=dict)  # member -> the weights it does without
     remarks: Sequence[str] = ()  # what stands below every table
+    grid: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)  # member -> key -> choice's name
 
     @property
     def run(self) -> list[str]:

@@ -1,0 +1,87 @@
+"""How the effects table is printed: one view and, before the other notes, what it says of each factor in a sentence."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from medley.results.study import Study
+from medley.tables.compare import ENDS
+from medley.tables.effects import BETTER, EFFECT, UNDECIDED, WORSE
+from medley.tables.slices_text import FEW
+from medley.tables.write import MISSING, Table, View, count, notes_of, number, records, title, with_interval
+
+DIGITS = 4  # the authors' chest results differ in the fourth
+
+
+def table(frame: pd.DataFrame, study: Study) -> Table:
+    """Return what is printed of ``frame`` (see ``effects.numbers``)."""
+    view = View.over_datasets("", pd.DataFrame([_cells(row) for row in records(frame)]), text=3)
+    return Table(title("effects of the grid's choices on Dice", study), frame, (view,), _notes(frame, study))
+
+
+def sentences(frame: pd.DataFrame) -> list[str]:
+    """Return what ``frame`` says of each dataset and factor, in a sentence each."""
+    groups = frame.groupby(["dataset", "factor"], sort=False)
+    return [_sentence(str(dataset), str(factor), records(rows)) for (dataset, factor), rows in groups]
+
+
+def _sentence(dataset: str, factor: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    if all(row["verdict"] == UNDECIDED and pd.notna(row[f"{EFFECT}_low"]) for row in rows):
+        return f"On {dataset} no {factor} is better than another at 95 %."
+    return f"On {dataset} {'; '.join(_clause(row) for row in rows)}."
+
+
+def _clause(row: Mapping[str, Any]) -> str:
+    """Return what a row says of its two choices."""
+    choice, against = row["choice"], row["against"]
+    mean, low, high = (row[f"{EFFECT}{end}"] for end in ENDS)
+    if not against:
+        return f"{choice} is the only {row['factor']}"
+    if row["verdict"] == BETTER:
+        return f"{choice} is better than {against} by {with_interval(mean, low, high, DIGITS)}"
+    if row["verdict"] == WORSE:
+        return f"{against} is better than {choice} by {with_interval(-mean, -high, -low, DIGITS)}"
+    if row["note"]:
+        return f"{choice} and {against} cannot be compared ({row['note']})"
+    if pd.isna(low):
+        return f"there are too few patients to compare {choice} and {against}"
+    return f"it is undecided at 95 % between {choice} and {against}"
+
+
+def _cells(row: Mapping[str, Any]) -> dict[str, str]:
+    mean, low, high = (row[f"{EFFECT}{end}"] for end in ENDS)
+    some = pd.notna(row["combinations"])
+    return {
+        "dataset": row["dataset"],
+        "factor": row["factor"],
+        "choice": row["choice"],
+        "against": row["against"] or MISSING,
+        "difference in Dice": row["note"] or with_interval(mean, low, high, DIGITS, signed=True),
+        "verdict": row["verdict"] or MISSING,
+        "SD over seeds": number(row["seed_deviation"], DIGITS),
+        "combinations": f"{row['combinations']} of {row['combinations_of_grid']}" if some else MISSING,
+        "images": count(row["cases"]),
+    }
+
+
+def _notes(frame: pd.DataFrame, study: Study) -> tuple[str, ...]:
+    left = frame.groupby("dataset", sort=False)["left_out"].max().fillna(0)
+    return (
+        *sentences(frame),
+        "Difference in Dice: choice minus against, paired by image: the mean over the combinations of the other "
+        "factors' choices that both have, of all that the grid has, then over all test images, whatever the "
+        "inspection says. Dice as in the table audited; seeds are averaged first.",
+        "In brackets: 95 % interval from a bootstrap that resamples patients with all their images; it is of the "
+        f"drawing of test patients, not of the training; {FEW}. Verdict: whether the interval leaves out 0; not "
+        "corrected for the number of comparisons.",
+        "SD over seeds: standard deviation of the difference over trainings with other seeds, each on all test images; "
+        "none with one seed.",
+        *(
+            f"{dataset}: left out, since a member has no Dice there: {count(images)} images."
+            for dataset, images in left.items()
+            if images
+        ),
+        *notes_of(study),
+        f"Seeds: {count(frame['seeds'].max())}.",
+    )
