@@ -233,3 +233,89 @@ rule plot_activation_maps:
         "Plotting activation maps of {wildcards.study}"
     script:
         "../scripts/plot_activation_maps.py"
+
+
+rule plot_comparison:
+    input:
+        audited="<results>/{study}/tables/audited.csv",
+        published="docs/published.csv",
+    output:
+        png=report(
+            "<results>/{study}/figures/comparison.png",
+            caption="report/comparison.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "inside, outside, published"},
+        ),
+        pdf="<results>/{study}/figures/comparison.pdf",
+        provenance="<results>/{study}/figures/comparison.json",
+    log:
+        "<logs>/plot_comparison/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        code=code_digest("medley.figures.comparison", "medley.results.read"),
+    message:
+        "Plotting test, validation and published Dice of {wildcards.study}"
+    script:
+        "../scripts/plot_comparison.py"
+
+
+rule plot_ranking:
+    input:
+        metrics=shown_files("audited", "metrics.csv"),
+    output:
+        png=report(
+            "<results>/{study}/figures/ranking.png",
+            caption="report/ranking.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "stability of ranks"},
+        ),
+        pdf="<results>/{study}/figures/ranking.pdf",
+        provenance="<results>/{study}/figures/ranking.json",
+    log:
+        "<logs>/plot_ranking/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.figures.ranking", "medley.results.read"),
+    message:
+        "Plotting ranks of {wildcards.study}"
+    script:
+        "../scripts/plot_ranking.py"
+
+
+rule plot_quality:
+    input:
+        cases=cases_of_study,
+        quality=collect(
+            "<results>/datasets/{dataset}/quality.csv", dataset=lookup(dpath="studies/{study}/datasets", within=CONFIG)
+        ),
+    output:
+        png=report(
+            "<results>/{study}/figures/quality.png",
+            caption="report/quality.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "inspection"},
+        ),
+        pdf="<results>/{study}/figures/quality.pdf",
+        provenance="<results>/{study}/figures/quality.json",
+    log:
+        "<logs>/plot_quality/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        code=code_digest("medley.figures.quality", "medley.results.read"),
+    message:
+        "Plotting what the inspection of {wildcards.study} found"
+    script:
+        "../scripts/plot_quality.py"

@@ -33,7 +33,7 @@ def main(
         mask = source.read_mask(cases[case])
         return np.stack([select(mask, values[label]) for label in ensemble["labels"]])
 
-    fitted = ensembles.build(ensemble["kind"], members, ensemble["weights"], truth, target)
+    fitted = ensembles.build(ensemble["kind"], members, ensemble["weights"], truth, target, ensemble.get("k"))
     named = {key: ensemble[key] for key in ("kind", "members", "weights", "built_without", "labels")}
     write_json(run, {"chosen": None, **named, **fitted})
 

@@ -333,7 +333,8 @@ class TestCommand:
         findings = [line for line in result.stdout.splitlines() if line.startswith(("ok ", "note ", "problem "))]
         checks = [line[9:27].strip() for line in findings]
         assert checks == [
-            "Python", "packages", "memory", "disk", "acdc", "gi_tract", "write access", "SLURM", "processor", "GPU",
+            "Python", "packages", "memory", "disk", "acdc", "chest_xray", "gi_tract", "isic2018",
+            "write access", "SLURM", "processor", "GPU",
         ]  # fmt: skip
         assert "Nothing" in result.stdout.splitlines()[-1]
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 
 from medley import ensembles, probabilities
 from medley.cases import Case, write_cases
+from medley.ensembles import fitted
 from medley.errors import InputError
 from medley.files import read_json
 from medley.probabilities import Contents, Entry
@@ -59,8 +61,8 @@ def random_members(folder, count, seed=0):
     }
 
 
-def build(kind, members, target, weights=None):
-    return ensembles.build(kind, members, weights, truth, target)
+def build(kind, members, target, weights=None, k=None):
+    return ensembles.build(kind, members, weights, truth, target, k)
 
 
 def all_cases(folder):
@@ -234,11 +236,176 @@ def test_equal_members_tie_by_name(tmp_path):
     assert build("best", members, tmp_path / "e")["chosen"] == "fpn"
 
 
-def test_best_without_out_of_fold_cases_is_refused(tmp_path):
+@pytest.mark.parametrize("kind", ["best", "top_k", "fitted"])
+def test_what_learns_is_refused_without_out_of_fold_cases(tmp_path, kind):
     member = write_member(tmp_path / "fpn", lambda case: random_values(0), {"x": Entry(None, "test")})
     with pytest.raises(InputError, match="fpn: no out-of-fold cases"):
-        build("best", {"fpn": member}, tmp_path / "e")
+        build(kind, {"fpn": member}, tmp_path / "e", k=1)
     assert not (tmp_path / "e").exists()
+
+
+def right_in(folder, cases):
+    """A member that is sure and right in ``cases``, and sees only background elsewhere."""
+    return write_member(
+        folder, lambda case: sure(true_mask(case) if case in cases else 0 * true_mask(case)), ENTRIES, LABELS
+    )
+
+
+def test_top_k_is_the_mean_of_the_best_chosen_without_the_fold_it_is_judged_on(tmp_path):
+    """Of a, b (fold 0) and c (fold 1) the members are right in 3, 2, 1 and none; ``oracle`` in the test case."""
+    right = {"all": "abc", "early": "ab", "late": "c", "never": "", "oracle": "x"}
+    members = {name: right_in(tmp_path / name, cases) for name, cases in right.items()}
+    said = build("top_k", members, tmp_path / "e", k=2)
+    assert said["chosen"] == ["all", "early"]
+    assert said["scores"] == pytest.approx({"all": 1, "early": 2 / 3, "late": 1 / 3, "never": 0, "oracle": 0})
+    assert {fold: own["chosen"] for fold, own in said["by_fold"].items()} == {
+        "0": ["all", "late"],
+        "1": ["all", "early"],
+    }
+    for case, names in {"a": ["all", "late"], "c": ["all", "early"], "x": ["all", "early"]}.items():
+        mean = np.mean([probabilities.read_case(members[name], case) for name in names], axis=0)
+        np.testing.assert_allclose(probabilities.read_case(tmp_path / "e", case), mean, atol=2 * STEP)
+
+
+def test_top_1_is_the_best_and_top_all_the_mean(tmp_path):
+    members = random_members(tmp_path, 3)
+    for kind in ("best", "mean"):
+        build(kind, members, tmp_path / kind)
+    assert build("top_k", members, tmp_path / "1", k=1)["chosen"] == [build("best", members, tmp_path / "b")["chosen"]]
+    assert sorted(build("top_k", members, tmp_path / "9", k=9)["chosen"]) == sorted(members)
+    for case in ENTRIES:
+        for kind, k in (("best", "1"), ("mean", "9")):
+            file = f"{case}.probabilities"
+            assert (tmp_path / kind / file).read_bytes() == (tmp_path / k / file).read_bytes()
+
+
+def test_top_k_of_equal_members_goes_by_name_and_needs_a_k(tmp_path):
+    members = {name: right_in(tmp_path / name, "abc") for name in ("unet", "fpn", "pan")}
+    assert build("top_k", members, tmp_path / "e", k=2)["chosen"] == ["fpn", "pan"]
+    with pytest.raises(InputError, match="kind top_k needs k"):
+        build("top_k", members, tmp_path / "e")
+
+
+# Fitted weights
+
+
+def test_weights_are_the_shares_of_the_truth_that_members_explain():
+    """Where one of two members is right in three voxels of four, and wrong in the fourth, it explains 3/4."""
+    one = np.array([[1, 1, 1, 0], [0, 0, 0, 1]], dtype=np.float32)
+    for cases in (1, 10, 100):
+        weights = fitted.mixture_weights([one] * cases)
+        assert weights == pytest.approx([(0.75 * cases + 1) / (cases + 2), (0.25 * cases + 1) / (cases + 2)], abs=2e-3)
+
+
+def test_every_case_counts_the_same_however_many_voxels_it_has():
+    first, second = np.array([[1], [0]], dtype=np.float32), np.array([[0] * 50, [1] * 50], dtype=np.float32)
+    nothing = np.zeros((2, 0), dtype=np.float32)
+    assert fitted.mixture_weights([first, second]) == pytest.approx([0.5, 0.5])
+    assert fitted.mixture_weights([first, second, second, nothing]) == pytest.approx([2 / 5, 3 / 5], abs=1e-3)
+    assert fitted.mixture_weights([nothing]) == [0.5, 0.5]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 5), st.lists(st.integers(0, 30), min_size=1, max_size=6), st.integers(0, 1000))
+def test_fitted_weights_stay_on_the_simplex_and_no_optimiser_finds_better_ones(members, observations, seed):
+    generator = np.random.default_rng(seed)
+    cases = [generator.random((members, count), dtype=np.float32) ** 4 for count in observations]
+    weights = np.array(fitted.mixture_weights(cases))
+    assert (weights > 0).all() and weights.sum() == pytest.approx(1)
+
+    def loss(weights):
+        told = [np.log(weights @ np.maximum(case, fitted.LEAST)).mean() for case in cases if case.size]
+        return -(sum(told) + fitted.PRIOR * np.log(weights).sum())
+
+    simplex = {"type": "eq", "fun": lambda weights: weights.sum() - 1}
+    start = np.full(members, 1 / members)
+    theirs = minimize(loss, start, bounds=[(1e-6, 1)] * members, constraints=simplex, method="SLSQP")
+    assert loss(weights) <= theirs.fun + 1e-3
+
+
+def test_a_perfect_member_among_noise_weighs_most_and_more_with_more_cases(tmp_path):
+    weights = []
+    for name, letters in (("few", "ab"), ("many", "abcdefghijklmnopqrst")):
+        entries = {case: Entry(0, "out_of_fold") for case in letters}
+        members = {
+            f"noise{n}": write_member(
+                tmp_path / name / f"{n}", lambda case, n=n: random_values([n, ord(case)]), entries
+            )
+            for n in range(4)
+        }
+        members["perfect"] = write_member(tmp_path / name / "p", lambda case: sure(true_mask(case)), entries)
+        said = build("fitted", members, tmp_path / name / "e")
+        assert set(said) == {"weights"}  # no fold without this one
+        assert max(said["weights"], key=said["weights"].get) == "perfect"
+        weights.append(said["weights"]["perfect"])
+    assert 0.2 < weights[0] < (2 + 1) / (2 + 5) and 0.75 < weights[1] < (20 + 1) / (20 + 5)  # all that the prior leaves
+
+
+def test_equal_members_weigh_the_same_and_their_fit_is_their_mean(tmp_path):
+    member = write_member(tmp_path / "m", lambda case: random_values(ord(case)))
+    members = dict.fromkeys(("one", "two", "three"), member)
+    assert build("fitted", members, tmp_path / "e")["weights"] == pytest.approx(dict.fromkeys(members, 1 / 3))
+    np.testing.assert_allclose(all_cases(tmp_path / "e"), all_cases(member), atol=2 * STEP)
+
+
+def test_a_member_that_swaps_labels_weighs_least(tmp_path):
+    """``blind`` never decides; ``swapped`` takes each label for the other, and is right about the background."""
+
+    def unsure(mask):
+        return 0.9 * sure(mask) + np.float32(0.1 / 3)
+
+    predicted = {
+        "right": lambda case: unsure(true_mask(case)),
+        "swapped": lambda case: unsure(np.array([0, 2, 1])[true_mask(case)]),
+        "blind": lambda case: np.full((3, *SHAPE), 1 / 3, dtype=np.float32),
+    }
+    members = {name: write_member(tmp_path / name, predict) for name, predict in predicted.items()}
+    weights = build("fitted", members, tmp_path / "e")["weights"]
+    assert weights["right"] > weights["blind"] > weights["swapped"]
+
+
+def test_weights_are_fitted_without_the_test_cases_and_the_fold_they_are_judged_on(tmp_path):
+    right = {"early": "ab", "late": "c", "oracle": "x"}
+    members = {name: right_in(tmp_path / name, cases) for name, cases in right.items()}
+    said = build("fitted", members, tmp_path / "e")
+    weights, by_fold = said["weights"], {fold: own["weights"] for fold, own in said["by_fold"].items()}
+    assert weights["early"] > weights["late"] > weights["oracle"]
+    assert by_fold["0"]["late"] > by_fold["0"]["early"] == pytest.approx(by_fold["0"]["oracle"])
+    assert by_fold["1"]["early"] > by_fold["1"]["late"] == pytest.approx(by_fold["1"]["oracle"])
+    for case, used in {"a": by_fold["0"], "c": by_fold["1"], "x": weights}.items():
+        stored = [probabilities.read_case(folder, case) for folder in members.values()]
+        mean = np.average(stored, axis=0, weights=[used[name] for name in members])
+        np.testing.assert_allclose(probabilities.read_case(tmp_path / "e", case), mean, atol=2 * STEP)
+    again = build("fitted", dict(reversed(members.items())), tmp_path / "again")
+    assert again["weights"] == pytest.approx(weights, abs=1e-9)
+
+
+def test_sigmoid_labels_are_observations_of_their_own(tmp_path):
+    """In a, ``bowel`` misses the two pixels of the stomach; in d, ``both`` adds a bowel to an empty slice."""
+    masks = {"both": SLICES | slices_of(d=[1, 0, 0, 0]), "bowel": {case: mask & 1 for case, mask in SLICES.items()}}
+    members = {name: write_sigmoid(tmp_path / name, own, FOLDS) for name, own in masks.items()}
+    task = ensembles.Task(members, ensembles.common_contents(members), None, lambda case: organs(SLICES[case]))
+    np.testing.assert_allclose(fitted.observe(task, "a"), [[0.9, 0.9], [0, 0]], atol=STEP)
+    np.testing.assert_allclose(fitted.observe(task, "d"), [[0.1], [1]], atol=STEP)
+    assert fitted.observe(task, "c").shape == (2, 0)  # the members are equal
+
+
+def test_a_sample_of_the_voxels_stands_for_a_large_case(tmp_path):
+    shape = (1, 200, 200)
+    mask = np.random.default_rng(0).integers(0, 3, shape).astype(np.uint8)
+    entries = {"a": Entry(0, "out_of_fold")}
+    upper = np.arange(200)[None, :, None] < 150  # the rows where ``upper`` is right
+    members = {
+        "upper": write_member(tmp_path / "u", lambda case: sure(np.where(upper, mask, (mask + 1) % 3)), entries),
+        "lower": write_member(tmp_path / "l", lambda case: sure(np.where(upper, (mask + 1) % 3, mask)), entries),
+    }
+    task = ensembles.Task(
+        members, ensembles.common_contents(members), None, lambda case: np.stack([mask == 1, mask == 2])
+    )
+    found = fitted.observe(task, "a")
+    assert found.shape == (2, fitted.VOXELS)
+    assert found.mean(axis=1) == pytest.approx([0.75, 0.25], abs=0.05)
+    np.testing.assert_array_equal(found, fitted.observe(task, "a"))
 
 
 FAULTS = {
@@ -287,13 +454,16 @@ def test_a_member_without_weight_and_an_unknown_kind_are_refused(tmp_path):
     members = random_members(tmp_path, 2)
     with pytest.raises(InputError, match="'m1' has no weight"):
         build("weighted", members, tmp_path / "e", {"m0": 1.0})
-    with pytest.raises(InputError, match="'meen' are not known; known are background, best, mean, weighted"):
+    with pytest.raises(
+        InputError, match="'meen' are not known; known are background, best, fitted, mean, top_k, weighted"
+    ):
         build("meen", members, tmp_path / "e")
 
 
-def test_a_mask_on_another_grid_is_named(tmp_path):
+@pytest.mark.parametrize("kind", ["best", "top_k", "fitted"])
+def test_a_mask_on_another_grid_is_named(tmp_path, kind):
     with pytest.raises(InputError, match="member 'm0', case 'a'"):
-        ensembles.build("best", random_members(tmp_path, 1), None, lambda case: truth(case)[:, :1], tmp_path / "e")
+        ensembles.build(kind, random_members(tmp_path, 1), None, lambda case: truth(case)[:, :1], tmp_path / "e", 1)
 
 
 def test_the_script_reads_masks_by_the_reader_and_says_what_it_built(tmp_path, monkeypatch):
@@ -329,4 +499,18 @@ def test_the_script_reads_masks_by_the_reader_and_says_what_it_built(tmp_path, m
     assert run["chosen"] == "perfect" and run["built_without"] == ["unet"] and run["kind"] == "best"
     assert run["members"] == ["m0", "perfect"] and run["labels"] == ["RV", "LV"] and run["weights"] is None
     assert json.dumps(run["scores"], sort_keys=True).startswith('{"m0": 0.')
+    learned = {"top_k": {"k": 1}, "fitted": {}}
+    for kind, more in learned.items():
+        build_ensemble.main(
+            members,
+            tmp_path / "cases.csv",
+            tmp_path / kind,
+            tmp_path / "run.json",
+            ensemble | {"kind": kind} | more,
+            "heart",
+            {"all": ["RV", "LV"]},
+        )
+        learned[kind] = read_json(tmp_path / "run.json")
+    assert learned["top_k"]["chosen"] == ["perfect"] and learned["fitted"]["chosen"] is None
+    assert learned["fitted"]["weights"]["perfect"] > learned["fitted"]["weights"]["m0"] > 0
     monkeypatch.delitem(sys.modules, "build_ensemble")

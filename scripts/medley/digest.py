@@ -52,7 +52,9 @@ def _module(module: str, root: Path) -> tuple[str, tuple[str, ...]]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     imported = {module.rpartition(".")[0], *_imports(tree, package)}
     own = tuple(sorted(name for name in imported if name and _file(name, root)))
-    return hashlib.sha256("".join(_outline(tree)).encode()).hexdigest(), own
+    pieces: list[str] = []
+    _outline(tree, pieces)
+    return hashlib.sha256("".join(pieces).encode()).hexdigest(), own
 
 
 def _file(module: str, root: Path) -> Path | None:
@@ -78,24 +80,27 @@ def _imports(node: ast.AST, package: str) -> Iterator[str]:
             yield from _imports(child, package)
 
 
-def _outline(node: object) -> Iterator[str]:
-    """Yield the pieces of a text that tells two syntax trees apart, docstrings aside."""
+def _outline(node: object, pieces: list[str]) -> None:
+    """Append to ``pieces`` those of a text that tells two syntax trees apart, docstrings aside.
+
+    They are appended, not yielded through every level: all modules are looked at whenever a run is planned.
+    """
     if isinstance(node, ast.AST):
-        yield f"{type(node).__name__}("
+        pieces.append(f"{type(node).__name__}(")
         skip = _has_docstring(node)
         for field in node._fields:
             value = getattr(node, field, None)
             # Newer Pythons have more fields, empty in the code of older ones.
             if value is not None and value != []:
-                yield f"{field}="
-                yield from _outline(value[1:] if skip and field == "body" else value)
-        yield ")"
+                pieces.append(f"{field}=")
+                _outline(value[1:] if skip and field == "body" else value, pieces)
+        pieces.append(")")
     elif isinstance(node, list):
         for item in node:
-            yield from _outline(item)
-            yield ","
+            _outline(item, pieces)
+            pieces.append(",")
     else:
-        yield repr(node)
+        pieces.append(repr(node))
 
 
 def _has_docstring(node: ast.AST) -> bool:

@@ -26,6 +26,15 @@ PREDICTORS, PATIENTS = 20, 10  # of two cases each
 SAMPLE = 4  # of the peer's jobs
 LABELS = ("RV", "MYO", "LV")
 IDENTITY = {"study": "acdc", "dataset": "acdc", "split": "folds", "predictor": "fpn", "seed": "0"}
+TASK = {
+    "reader": "acdc",
+    "regions": {"heart": LABELS},
+    "tolerance": 2.0,
+    "recipe": None,
+    "batches": None,
+    "dice_epsilon": None,
+    "scans": False,
+}
 START = "import runpy, sys; script = runpy.run_path(sys.argv[1]); script['reader']('acdc')"
 JOB = "import json, runpy, sys; runpy.run_path(sys.argv[1])['main'](*json.loads(sys.argv[2]))"
 
@@ -63,9 +72,7 @@ def evaluation() -> dict[str, Any]:
 
         def job(predictions: str) -> None:
             files = [str(folder / file) for file in (predictions, "cases.csv", "metrics.csv", "batches.csv")]
-            regions, tolerance, recipe, batches = {"heart": LABELS}, 2.0, None, None
-            arguments = [*files, IDENTITY, "acdc", regions, tolerance, recipe, batches]
-            python(JOB, SCRIPT, json.dumps(arguments))
+            python(JOB, SCRIPT, json.dumps([*files, IDENTITY, TASK]))
 
         def of_each_case() -> None:
             for case in cases[:SAMPLE]:

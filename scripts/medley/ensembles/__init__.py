@@ -32,6 +32,7 @@ class Task:
     contents: Contents  # that of every member
     weights: Mapping[str, float] | None  # of the members, for the kinds that are given some
     truth: Truth  # case -> where each label truly is, bool (labels, slices, rows, columns)
+    k: int | None = None  # how many members to take, for the kind that takes some
 
 
 def module_name(kind: str) -> str:
@@ -46,7 +47,12 @@ def module_name(kind: str) -> str:
 
 
 def build(
-    kind: str, members: Mapping[str, Path], weights: Mapping[str, float] | None, truth: Truth, target: Path
+    kind: str,
+    members: Mapping[str, Path],
+    weights: Mapping[str, float] | None,
+    truth: Truth,
+    target: Path,
+    k: int | None = None,
 ) -> Fitted:
     """Write the ensemble of ``members`` (name → folder of probabilities) into ``target``, whole or not at all.
 
@@ -56,7 +62,7 @@ def build(
     member and case, when members differ in head, labels, cases or shapes, or a file is missing or torn.
     """
     module = importlib.import_module(module_name(kind))
-    task = Task(members, common_contents(members), weights, truth)
+    task = Task(members, common_contents(members), weights, truth, k)
     fits: dict[int | None, Fitted] = module.fit(task, groups(task.contents))
     with whole_folder(target) as folder:
         for case, entry in task.contents.cases.items():
@@ -98,6 +104,21 @@ def common_contents(members: Mapping[str, Path]) -> Contents:
             if shape != shapes[case]:
                 raise InputError(f"{pair} differ in the shape of case {case!r}: {shapes[case]}, {shape}; predict again")
     return first
+
+
+def true_masks(task: Task, case: str) -> npt.NDArray[np.bool_]:
+    """Return where each label truly is, bool (labels, slices, rows, columns).
+
+    Raises InputError when the mask has another grid than the members' probabilities.
+    """
+    name, folder = next(iter(task.members.items()))
+    truth, predicted = task.truth(case), probabilities.read_shape(folder, case)[1:]
+    if truth.shape[1:] != predicted:
+        raise InputError(
+            f"member {name!r}, case {case!r}: predicted on {predicted} "
+            f"(slices, rows, columns), the mask has {truth.shape[1:]}"
+        )
+    return truth
 
 
 def _said(contents: Contents, case: str) -> str:

@@ -1,41 +1,25 @@
 """The best member out of fold: the line that an ensemble has to beat."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from medley import probabilities
 from medley.encoding import Probabilities
-from medley.ensembles import Fitted, Groups, Task
+from medley.ensembles import Fitted, Groups, Task, true_masks
 from medley.errors import InputError
 from medley.metrics import overlap
 
 Mask = npt.NDArray[np.bool_]
-Scores = dict[str, dict[str, list[float]]]  # member -> case -> Dice of each label
 
 
 def fit(task: Task, groups: Groups) -> dict[int | None, Fitted]:
-    """Return for each group the member with the highest score, and the scores.
-
-    A score is the mean over labels of the mean Dice over cases, cases without the label in truth
-    and prediction left out. Of equal members the first by name is chosen. Raises InputError when
-    there are no out-of-fold cases.
-    """
-    if not groups[None]:
-        raise InputError(f"{', '.join(task.members)}: no out-of-fold cases to choose the best member by")
-    measured: Scores = {name: {} for name in task.members}
-    for case in groups[None]:
-        truth = task.truth(case)
-        for name, folder in task.members.items():
-            predicted = probabilities.decide(folder, case)
-            if predicted.shape != truth.shape:
-                raise InputError(
-                    f"member {name!r}, case {case!r}: predicted on {predicted.shape[1:]} "
-                    f"(slices, rows, columns), the mask has {truth.shape[1:]}"
-                )
-            measured[name][case] = [_dice(*pair) for pair in zip(truth, predicted, strict=True)]
-    return {group: _choose(measured, cases) for group, cases in groups.items()}
+    """Return for each group the member with the highest score, the first by name of equal ones, and the scores."""
+    return {
+        group: {"chosen": by_score(scores)[0], "scores": scores}
+        for group, scores in member_scores(task, groups).items()
+    }
 
 
 def combine(task: Task, case: str, fitted: Fitted) -> Probabilities:
@@ -43,16 +27,36 @@ def combine(task: Task, case: str, fitted: Fitted) -> Probabilities:
     return probabilities.read_case(task.members[fitted["chosen"]], case)
 
 
+def member_scores(task: Task, groups: Groups) -> dict[int | None, dict[str, float]]:
+    """Return for each group the score of each member.
+
+    A score is the mean over labels of the mean Dice over cases, cases without the label in truth
+    and prediction left out. Raises InputError when there are no out-of-fold cases.
+    """
+    if not groups[None]:
+        raise InputError(f"{', '.join(task.members)}: no out-of-fold cases to judge the members by")
+    measured: dict[str, dict[str, list[float]]] = {name: {} for name in task.members}  # case -> Dice of each label
+    for case in groups[None]:
+        truth = true_masks(task, case)
+        for name, folder in task.members.items():
+            predicted = probabilities.decide(folder, case)
+            measured[name][case] = [_dice(*pair) for pair in zip(truth, predicted, strict=True)]
+    return {
+        group: {name: _score(np.array([own[case] for case in cases])) for name, own in measured.items()}
+        for group, cases in groups.items()
+    }
+
+
+def by_score(scores: Mapping[str, float]) -> list[str]:
+    """Return members from the highest score to the lowest, equal ones by name."""
+    return sorted(scores, key=lambda name: (-scores[name], name))
+
+
 def _dice(truth: Mask, prediction: Mask) -> float:
     """Return the Dice coefficient, not a number when both masks are empty."""
     if not (truth.any() or prediction.any()):
         return np.nan
     return overlap.metrics(truth, prediction, (1, 1, 1))["dice"]  # the spacing is for volumes alone
-
-
-def _choose(measured: Scores, cases: Sequence[str]) -> Fitted:
-    scores = {name: _score(np.array([own[case] for case in cases])) for name, own in measured.items()}
-    return {"chosen": max(sorted(scores), key=lambda name: scores[name]), "scores": scores}
 
 
 def _score(values: npt.NDArray[np.float64]) -> float:

@@ -9,14 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from medley.figures.style import BLACK, COLUMN, GREY, Look, heading, looks
+from medley.figures.style import BLACK, COLUMN, GREY, PAGE, Look, broken, heading, looks
 from medley.plan import Training
 from medley.registry import name_and_options
 from medley.results.read import published_value
 from medley.results.study import Study
 
-PANEL_HEIGHT = 1.35  # inches
+PANEL_HEIGHT, IN_ROWS = 1.35, 1.05  # inches of a panel: of one dataset, of several
 ACROSS = 2
+NAME, BESIDE_ROW = 24, 18  # letters in a line of a member's name: above a panel, beside a row
 LEGEND_ACROSS = 4  # entries that one line of the legend holds
 IN_COLOUR = ("validation", "epoch kept")  # drawn in each member's own colour, so black in the legend
 
@@ -29,22 +30,26 @@ def draw(
 ) -> Figure:
     """Return the figure: a panel per dataset and member, every fold and seed a pair of lines.
 
+    Of several datasets each is a column, and each member a row.
     ``histories`` and ``runs`` are history.csv and run.json of each training, ``published`` the
     authors' table ``training``, marked in the panels of real data.
     """
     look = looks(study)
     trained = {(training.dataset, training.member) for training in histories}
-    every = [(dataset, member) for dataset in study.datasets for member in study.members]
+    every = [(dataset, member) for member in study.members for dataset in study.datasets]
     panels = [panel for panel in every if panel in trained]
-    down = -(-len(panels) // ACROSS)
-    figure = Figure(figsize=(COLUMN, 0.85 + PANEL_HEIGHT * down), layout="constrained")
-    grid = figure.subplots(down, ACROSS, sharex=True, sharey=True, squeeze=False)
+    several = len(study.datasets) > 1
+    across = len(study.datasets) if several else ACROSS
+    down = -(-len(panels) // across)
+    size = (PAGE if across > 2 else COLUMN, 0.85 + (IN_ROWS if several else PANEL_HEIGHT) * down)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     axes = list(grid.flat)
     kept = {training: int(run["best_epoch"]) for training, run in runs.items()}
     top = _limit(histories, kept)
     axes[0].set_ylim(top=top)
     for panel, (dataset, member) in zip(axes, panels, strict=False):
-        panel.set_title(member if len(study.datasets) == 1 else f"{member}, {dataset}")
+        panel.set_title(broken(member, NAME) if not several else dataset if panel in grid[0] else "")
         own = {t: history for t, history in histories.items() if (t.dataset, t.member) == (dataset, member)}
         for training, history in own.items():
             _curves(panel, history, kept[training], look[member])
@@ -55,7 +60,9 @@ def draw(
     for panel in axes[len(panels) :]:
         panel.remove()
     losses = sorted({name_and_options(run["member"]["loss"])[0] for run in runs.values()})
-    _label(figure, axes[: len(panels)], losses)
+    _label(figure, axes[: len(panels)], losses, across)
+    for row, (_, member) in zip(grid if several else [], panels[::across], strict=False):
+        row[0].set_ylabel(f"{broken(member, BESIDE_ROW)}\nloss")
     heading(figure, "loss", study)
     return figure
 
@@ -102,7 +109,7 @@ def _publish(panel: Axes, published: pd.DataFrame, member: str) -> None:
         panel.axvline(epoch, color="black", linewidth=0.7, linestyle=":", label="published best")
 
 
-def _label(figure: Figure, panels: Sequence[Axes], losses: Sequence[str]) -> None:
+def _label(figure: Figure, panels: Sequence[Axes], losses: Sequence[str], across: int) -> None:
     """Name the outer axes, count epochs in whole numbers, and put one legend below the panels."""
     entries: dict[str, Any] = {}
     for panel in panels:
@@ -111,7 +118,7 @@ def _label(figure: Figure, panels: Sequence[Axes], losses: Sequence[str]) -> Non
         panel.label_outer()
         for handle, name in zip(*panel.get_legend_handles_labels(), strict=True):
             entries.setdefault(name, handle)
-    for lowest in panels[-ACROSS:]:  # of each column
+    for lowest in panels[-across:]:  # of each column
         lowest.set_xlabel("epoch")
         lowest.tick_params(labelbottom=True)
     lines = -(-len(entries) // LEGEND_ACROSS)

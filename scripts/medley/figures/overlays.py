@@ -9,13 +9,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from medley.figures.overlay_slices import Mask, Slice
-from medley.figures.style import PAGE, heading
+from medley.figures.style import PAGE, broken, heading
 from medley.results.study import Study
 
 # Truth in the palette's yellow; predictions in colours that stand out against it and against grey.
 TRUTH = "#F0E442"
 COLOURS = ("#56B4E9", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#0072B2")
 
+NAME, CASE = 24, 20  # letters in a line of a predictor's and of a case's name
 BESIDE, ABOVE = 0.45, 0.7  # inches for the names of rows, and for title, names of columns and legend
 
 
@@ -33,10 +34,9 @@ def draw(slices: Sequence[Slice], study: Study) -> Figure:
     for row, item in zip(grid, slices, strict=True):
         for panel, name in zip(row, columns, strict=True):
             _show(panel, item, name, colours)
-        place = f"{item.dataset}, {item.case}" if several else item.case
-        row[0].set_ylabel(f"{item.rank}\n{place}\nslice {item.number}", fontsize=6)
+        row[0].set_ylabel(_place(item, several), fontsize=6)
     for panel, name in zip(grid[0], columns, strict=True):
-        panel.set_title(name, fontsize=6.5)
+        panel.set_title(broken(name, NAME), fontsize=6.5)
     lines = {"truth": TRUTH, **{f"predicted {label}": colours[label] for label in labels}}
     handles = [Line2D([], [], color=colour, linewidth=2, label=label) for label, colour in lines.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
@@ -46,8 +46,14 @@ def draw(slices: Sequence[Slice], study: Study) -> Figure:
 
 def height(item: Slice) -> float:
     """Return the height of a slice in mm over its width in mm."""
-    rows, columns = item.image.shape
+    rows, columns = item.image.shape[:2]
     return float(rows * item.spacing[0] / (columns * item.spacing[1]))
+
+
+def _place(item: Slice, several: bool) -> str:
+    """Return rank, dataset (of ``several``), case and slice (of several) of ``item``, each a line."""
+    lines = [f"{item.rank}, {item.dataset}" if several else item.rank, broken(item.case, CASE)]
+    return "\n".join(lines if item.number is None else [*lines, f"slice {item.number}"])
 
 
 def _show(panel: Axes, item: Slice, predictor: str, colours: Mapping[str, str]) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import os
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ File = str | os.PathLike[str]
 COLUMN, PAGE = 3.5, 7.2  # widths of a journal's column and page, inches
 DOTS = 200  # per inch of the PNG
 LETTERS = 17  # per inch of a title
+ENTRY, LETTER = 0.45, 0.052  # inches of a legend's entry: all but its name, and each letter of that
 BLACK, GREY = "#000000", "#777777"
 # Okabe and Ito's palette, without the yellow that vanishes on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -58,8 +59,9 @@ class Look:
 def looks(study: Study) -> dict[str, Look]:
     """Return the look of every member and ensemble of a study, shown or not.
 
-    A family, the names that are equal up to the first hyphen, shares a colour; its variants differ
-    in line and marker. The all-background prediction is a dashed black line.
+    A family shares a colour; its variants differ in line and marker. The members of a grid that differ in its
+    first key alone are a family, and so are other names that are equal up to the first hyphen. The
+    all-background prediction is a dashed black line.
     """
     found: dict[str, Look] = {}
     families: dict[str, list[str]] = {}
@@ -67,12 +69,25 @@ def looks(study: Study) -> dict[str, Look]:
         if study.kind(name) == "background":
             found[name] = Look(BLACK, "--", "x")
         else:
-            families.setdefault(name.split("-")[0], []).append(name)
+            families.setdefault(_family(name, study), []).append(name)
     for place, names in enumerate(families.values()):
+        used = 2 * (place // len(PALETTE))  # most families have no more variants
         for variant, name in enumerate(sorted(names)):
-            line, marker = VARIANTS[(variant + place // len(PALETTE)) % len(VARIANTS)]
+            line, marker = VARIANTS[(variant + used) % len(VARIANTS)]
             found[name] = Look(PALETTE[place % len(PALETTE)], line, marker)
     return found
+
+
+def broken(name: str, letters: int) -> str:
+    """Return ``name`` in lines of about so many letters, broken after underscores."""
+    lines = textwrap.fill(name.replace("_", "_ "), letters, break_long_words=False, break_on_hyphens=False)
+    return lines.replace("_ ", "_")
+
+
+def legend_columns(width: float, names: Iterable[str]) -> int:
+    """Return how many entries of a legend of ``names`` stand beside each other in ``width`` inches."""
+    entry = ENTRY + LETTER * max(len(name) for name in names)
+    return max(1, int(width / entry))
 
 
 @contextmanager
@@ -94,7 +109,9 @@ def heading(figure: Figure, text: str, study: Study) -> None:
         if missing:
             lines.append(f"not run ({reason}): {', '.join(missing)}")
     if study.random_start:
-        lines.append(f"without pretrained weights: {', '.join(study.random_start)}")
+        everyone = study.random_start.keys() == study.members.keys() and len(study.members) > 1
+        names = "all members" if everyone else ", ".join(study.random_start)
+        lines.append(f"without pretrained weights: {names}")
     width = round(LETTERS * figure.get_figwidth())
     figure.suptitle("\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines))
 
@@ -105,3 +122,8 @@ def save(figure: Figure, png: File) -> None:
         figure.savefig(part, format="png", dpi=DOTS, metadata={"Software": None})
     with whole_file(Path(png).with_suffix(".pdf")) as part:
         figure.savefig(part, format="pdf", metadata={"CreationDate": None})
+
+
+def _family(name: str, study: Study) -> str:
+    choices = list(study.grid.get(name, {}).values())
+    return "_".join(choices[1:]) if len(choices) > 1 else name.split("-")[0]
