@@ -4,15 +4,15 @@ import logging
 from typing import Any
 
 from medley import splits
-from medley.cases import read_cases, read_kept, read_usable
+from medley.cases import read_cases, read_kept, read_without_overridden
 from medley.log import job
 
 
 def main(cases_file: str, quality_file: str, specification: dict[str, Any], split_file: str) -> None:
-    """Split the cases that have a mask and were not dropped; ``keep_test`` keeps dropped ones for testing."""
+    """Split the cases that have a mask and were not dropped; ``keep_test`` keeps for testing what only rules drop."""
     every = read_kept(cases_file, quality_file)
     if "keep_test" in specification:
-        usable = read_usable(cases_file, quality_file)
+        usable = read_without_overridden(cases_file, quality_file)
         every |= {name: case for name, case in usable.items() if case.part == splits.OFFICIAL_TEST}
     kept = [case for case in every.values() if case.mask]
     logging.info("%d of %d cases are kept and have a mask", len(kept), len(read_cases(cases_file)))

@@ -268,7 +268,7 @@ KINDS: dict[Stage, list[Kind]] = {
     ],
     divide: [
         Kind("cases of a patient in two parts", edit(CASES, ",training,ED", ",testing,ED"),
-             "patient001 … has testing cases and others … write a row with drop in quality.csv"),
+             "patient001 … has testing cases and others … drop the ones or the others"),
         Kind("fewer patients than folds", both(first_lines(CASES, 3), first_lines(QUALITY, 1)),
              "1 patients are too few for 2 … give more patients … fewer folds"),
     ],

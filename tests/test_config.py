@@ -152,7 +152,7 @@ def test_the_example_is_accepted(raw):
          "studies.cine.splits.single: no test part; add its share to parts, or test: official"),
         ("studies.cine.splits.single.test", "official",
          "studies.cine.splits.single.test: parts have a test part; remove one of the two"),
-        ("studies.cine.grid", {"architecture": {"unet": "Unet"}, "encoders": {"r": "resnet34"}},
+        ("studies.cine.grid", {"loss": {"unet": "dice"}, "encoders": {"r": "resnet34"}},
          "studies.cine.grid.encoders: unknown key; did you mean 'encoder'?"),
         ("studies.cine.ensembles.mean.of", ["une*", "x*"],
          "studies.cine.ensembles.mean.of: no member 'x*'; known: fpn, fpn-parts, fpn-pretrained, unet"),
@@ -467,7 +467,7 @@ def test_a_grid_is_the_product_of_its_choices(raw):
     }
     study["members"] = {
         "fpn": {"architecture": "FPN", "encoder": "resnet34"},
-        "u_r50_dice": {"lr": 0.5, "encoder": "resnet34"},
+        "u_r50_dice": {"lr": 0.5},
     }
     study["training"] |= {"labels": ["heart"], "recipe": "pad"}
     study["ensembles"] = {"all": {"kind": "mean", "of": ["*_r*"]}, "two": {"kind": "mean", "of": ["u_*", "fpn"]}}
@@ -477,13 +477,23 @@ def test_a_grid_is_the_product_of_its_choices(raw):
     grid = ["u_r34_dice", "u_r50_dice", "f_r34_dice", "f_r50_dice"]
     assert list(resolved["members"]) == resolved["configured"] == [*grid, "fpn"]
     assert [resolved["members"][name]["architecture"] for name in grid] == ["Unet", "Unet", "FPN", "FPN"]
-    assert [resolved["members"][name]["encoder"] for name in grid] == ["resnet34", "resnet34", "resnet34", "resnet50"]
+    assert [resolved["members"][name]["encoder"] for name in grid] == ["resnet34", "resnet50", "resnet34", "resnet50"]
     assert [resolved["members"][name]["lr"] for name in grid] == [1e-4, 0.5, 1e-4, 1e-4]
     assert resolved["grid"]["f_r50_dice"] == {"architecture": "f", "encoder": "r50", "loss": "dice"}
     assert list(resolved["grid"]) == grid
     assert resolved["ensembles"]["all"]["members"] == grid
     assert resolved["ensembles"]["two"]["members"] == ["u_r34_dice", "u_r50_dice", "fpn"]
     assert resolved["protocols"]["audited"]["predictors"] == ["fpn", "f_r34_dice", "f_r50_dice", "two"]
+
+
+def test_a_grid_names_each_member_for_what_it_is(raw):
+    study = raw["studies"]["cine"]
+    study["grid"] = {"architecture": {"a": "FPN", "a_b": "Unet"}, "encoder": {"b_c": "resnet34", "c": "resnet50"}}
+    study["training"] |= {"labels": ["heart"], "recipe": "pad"}
+    assert problems(raw) == ["studies.cine.grid: 4 members have 3 names; call some choices otherwise"]
+    study["grid"]["encoder"] = {"r34": "resnet34", "r50": "resnet50"}
+    study["members"]["a_r34"] = {"encoder": "resnet50", "lr": 0.1}
+    assert problems(raw) == ["studies.cine.members.a_r34.encoder: the grid says it; remove it, or take another name"]
 
 
 def test_what_a_table_needs_of_protocols_is_asked_for(raw, monkeypatch):

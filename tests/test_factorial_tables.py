@@ -236,7 +236,7 @@ def test_a_worse_choice_and_an_image_without_dice():
     found = row_of(frame, factor="loss")
     assert found["verdict"] == "worse" and (found["cases"], found["left_out"]) == (2, 1)
     text = markdown(effects_text.table(frame, of))
-    assert "On chest_xray bce is better than logcoshdice by 0.2000 [0.1000, 0.3000]." in text
+    assert "On chest_xray bce is better than logcoshdice by 0.2000 [0.1000, 0.3000] (of single trainings)." in text
     assert "On chest_xray unet is the only architecture." in text
     assert "chest_xray: left out, since a member has no Dice there: 1 images." in text
 
@@ -244,7 +244,7 @@ def test_a_worse_choice_and_an_image_without_dice():
 def test_sentences_say_what_the_table_supports(monkeypatch):
     frame = effects.numbers(EFFECTS, study(*FOUR), RESAMPLES)
     assert effects_text.sentences(frame) == [
-        "On chest_xray deeplabv3plus is better than unet by 0.2000 [0.1000, 0.4000].",
+        "On chest_xray deeplabv3plus is better than unet by 0.2000 [0.1000, 0.4000] (of single trainings).",
         "On chest_xray no encoder is better than another at 95 %.",
         "On chest_xray bce is the only loss.",
     ]
@@ -267,8 +267,9 @@ def test_three_encoders_make_one_sentence():
     values = ({"a1": 0.5, "b1": 0.5}, {"a1": 0.6, "b1": 0.7}, {"a1": 0.7, "b1": 0.6})
     rows = metrics(*(dice(name, own, dataset="d") for name, own in zip(names, values, strict=True)))
     assert effects_text.sentences(effects.numbers(rows, of, RESAMPLES))[1] == (
-        "On d resnet50 is better than vgg19 by 0.1500 [0.1000, 0.2000]; densenet121 is better than vgg19 by 0.1500 "
-        "[0.1000, 0.2000]; it is undecided at 95 % between densenet121 and resnet50."
+        "On d resnet50 is better than vgg19 by 0.1500 [0.1000, 0.2000] (of single trainings); densenet121 is better "
+        "than vgg19 by 0.1500 [0.1000, 0.2000] (of single trainings); it is undecided at 95 % between "
+        "densenet121 and resnet50."
     )
 
 
@@ -406,7 +407,7 @@ def test_single_images_by_hand():
     ]
     assert (
         "Images on which deeplabv3plus_resnet50 has a higher Dice than unet_resnet50: published 1 of 2, "
-        "ours with bce 1 of 1."
+        "ours on chest_xray with bce 1 of 1."
     ) in table.notes
 
 

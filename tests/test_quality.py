@@ -518,3 +518,14 @@ def test_counts_say_what_each_rule_took_and_what_remains(tmp_path: Path) -> None
         "training,full_mask,1,1,0",
         "training,override,1,0,1",
     ]
+
+
+def test_of_two_copies_the_one_with_a_mask_stays() -> None:
+    image = np.random.default_rng(0).normal(100, 20, (1, 1, 64, 64)).astype(np.float32)
+    cases = {
+        name: Case(name, name, name, mask, (64, 64, 1), (1.0, 1.0, 1.0)) for name, mask in (("a", ""), ("b", "mask"))
+    }
+    mask = np.zeros((1, 64, 64), dtype=np.uint8)
+    mask[:, 10:20, 10:20], mask[:, 30:40, 30:40] = 1, 2
+    found = quality.inspect(cases, a_reader({"a": image, "b": image}, {"b": mask}), {"duplicate": "drop"})
+    assert [(each.case, each.rule, each.value) for each in found] == [("a", "duplicate", "b 0")]

@@ -86,6 +86,13 @@ def read_usable(cases: str | os.PathLike[str], quality: str | os.PathLike[str]) 
     return {name: case for name, case in every.items() if name not in gone}
 
 
+def read_without_overridden(cases: str | os.PathLike[str], quality: str | os.PathLike[str]) -> dict[str, Case]:
+    """Return the cases that can be read and that no person dropped, whatever the rules say of them."""
+    _, rows = read_inspected(cases, quality)
+    gone = {row["case"] for row in rows if row["rule"] == OVERRIDE and row["decision"] == DROP}
+    return {name: case for name, case in read_usable(cases, quality).items() if name not in gone}
+
+
 def read_inspected(
     cases: str | os.PathLike[str], quality: str | os.PathLike[str]
 ) -> tuple[dict[str, Case], list[dict[str, str]]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from medley import config_known, config_members
-from medley.config_grid import expand
+from medley.config_grid import choices, expand
 from medley.config_known import Known
 from medley.config_schema import defaults, foreign_keys, suggestion, unknown, violations
 from medley.errors import InputError
@@ -38,6 +38,7 @@ def check(raw: Config, known: Known | None = None) -> None:
     lines = foreign_keys(raw)
     if not lines:
         lines, sound = violations(raw)
+        lines += _grids(sound)
         sound = expand(sound)
         lines += _problems(sound, known or config_known.known())
         lines += config_members.unstated(sound, refused={line.split(":")[0] for line in lines})
@@ -135,6 +136,18 @@ def _study(path: str, study: Config, config: Config, known: Known) -> Iterator[s
     for key, names in (("tables", known.tables), ("figures", known.figures)):
         for name in study.get(key, []):
             yield from unknown(f"{path}.{key}", key.removesuffix("s"), name, names)
+
+
+def _grids(config: Config) -> Iterator[str]:
+    """Check that a grid gives each member a name of its own, and that nothing changes what its name says."""
+    for name, study in config.get("studies", {}).items():
+        grid = study.get("grid", {})
+        members, size = choices(grid), math.prod(len(named) for named in grid.values())
+        if grid and len(members) < size:
+            yield f"studies.{name}.grid: {size} members have {len(members)} names; call some choices otherwise"
+        for member, own in study.get("members", {}).items():
+            for key in sorted(grid.keys() & own.keys()) if member in members else ():
+                yield f"studies.{name}.members.{member}.{key}: the grid says it; remove it, or take another name"
 
 
 def _ensembles(path: str, study: Config) -> Iterator[str]:

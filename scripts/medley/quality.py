@@ -24,8 +24,8 @@ decide otherwise, or set another limit: where a case is one slice, an empty mask
 looked for only where a dataset's ``quality`` names that rule, since a scan's slices are all alike.
 
 Of pictures that look alike the first is the original: testing cases before training cases before others, then
-those that no rule drops before those that one does, then by name. So what looks like a testing case leaves the
-training part, and the reason calls it a leak. See ``medley.duplicates``.
+those that no rule drops before those that one does, those with a mask before those without, then by name. So what
+looks like a testing case leaves the training part, and the reason calls it a leak. See ``medley.duplicates``.
 """
 
 import csv
@@ -149,7 +149,7 @@ def _copies(
     ranks = {part: rank for rank, part in enumerate(PARTS)}
     ordered = sorted(
         (cases[name] for name in hashes),
-        key=lambda case: (ranks.get(case.part, len(ranks)), case.case in dropped, case.case),
+        key=lambda case: (ranks.get(case.part, len(ranks)), case.case in dropped, not case.mask, case.case),
     )
     for copy in duplicates.copies(ordered, hashes, within):
         original = copy.original

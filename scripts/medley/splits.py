@@ -100,7 +100,7 @@ def _is_testing(patient: str, cases: Sequence[Case]) -> bool:
     official = {case.part for case in cases}
     if OFFICIAL_TEST in official and len(official) > 1:
         what = f"patient {patient} has {OFFICIAL_TEST} cases and others in cases.csv"
-        raise InputError(f"{what}; write a row with drop in quality.csv for the ones or the others")
+        raise InputError(f"{what}; drop the ones or the others in the dataset's `overrides`")
     return OFFICIAL_TEST in official
 
 

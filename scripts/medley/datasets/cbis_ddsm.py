@@ -122,7 +122,7 @@ def crop_and_mask(row: Abnormality) -> tuple[Path, Path]:
     """
     pair = _pictures(row, row.crop, row.mask)
     whole = size(mammogram(row))
-    masks = [path for path in pair if size(path) == whole]
+    masks = [path for path in pair if size(path) == whole and _between(path) < BLACK_AND_WHITE]
     if len(masks) != 1:
         masks = [path for path in pair if _between(path) < BLACK_AND_WHITE]
     if len(masks) != 1:

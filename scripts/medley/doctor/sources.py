@@ -23,9 +23,12 @@ from medley.errors import InputError
 
 TIMEOUT = 5.0  # seconds
 # GB at full size: a training's weights, kept twice (model and state), and its share of predictions and arrays, by
-# reader. Measured for acdc; for gi_tract from the size of a slice (0.09 MB predicted, 0.25 MB in arrays).
+# reader. Measured for acdc; of the others estimated: for gi_tract from the size of a slice (0.09 MB predicted, 0.25 MB
+# in arrays), for pictures from a byte a pixel, twice (a fold's and the merged), of test and validation part.
 WEIGHTS = 0.19
-PREDICTIONS = {"acdc": 0.16, "gi_tract": 2.1}
+PREDICTIONS = {
+    "acdc": 0.16, "gi_tract": 2.1, "isic2018": 17, "chest_xray": 2.5, "cbis_ddsm_region": 0.5, "cbis_ddsm_whole": 15,
+}  # fmt: skip
 # GB, by reader; with archives and what they unpack to.
 DOWNLOADS = {"acdc": 0.2, "gi_tract": 5, "isic2018": 26, "chest_xray": 8.5}
 LATER = "not within reach of this compute node; the main process fetches it, on the login node"

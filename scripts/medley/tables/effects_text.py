@@ -39,14 +39,21 @@ def _clause(row: Mapping[str, Any]) -> str:
     if not against:
         return f"{choice} is the only {row['factor']}"
     if row["verdict"] == BETTER:
-        return f"{choice} is better than {against} by {with_interval(mean, low, high, DIGITS)}"
+        return f"{choice} is better than {against} by {with_interval(mean, low, high, DIGITS)}{_noise(row)}"
     if row["verdict"] == WORSE:
-        return f"{against} is better than {choice} by {with_interval(-mean, -high, -low, DIGITS)}"
+        return f"{against} is better than {choice} by {with_interval(-mean, -high, -low, DIGITS)}{_noise(row)}"
     if row["note"]:
         return f"{choice} and {against} cannot be compared ({row['note']})"
     if pd.isna(low):
         return f"there are too few patients to compare {choice} and {against}"
     return f"it is undecided at 95 % between {choice} and {against}"
+
+
+def _noise(row: Mapping[str, Any]) -> str:
+    """Return how much the trainings themselves make of a difference, which the interval does not hold."""
+    if pd.isna(row["seed_deviation"]):
+        return " (of single trainings)"
+    return f" (SD over {count(row['seeds'])} seeds {number(row['seed_deviation'], DIGITS)})"
 
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:

@@ -41,8 +41,8 @@ def _higher(frame: pd.DataFrame) -> list[str]:
     first, second = frame["predictor"].unique()
     theirs = frame.drop_duplicates(["image", "predictor"]).pivot(index="image", columns="predictor", values="published")
     counts = [f"published {(theirs[second] > theirs[first]).sum()} of {len(theirs)}"]
-    for loss, own in frame.groupby("loss", sort=False):
+    for (dataset, loss), own in frame.groupby(["dataset", "loss"], sort=False):
         ours = own.pivot(index=IMAGE, columns="predictor", values="dice").reindex(columns=[first, second]).dropna()
         if len(ours):
-            counts.append(f"ours with {loss} {(ours[second] > ours[first]).sum()} of {len(ours)}")
+            counts.append(f"ours on {dataset} with {loss} {(ours[second] > ours[first]).sum()} of {len(ours)}")
     return [f"Images on which {second} has a higher Dice than {first}: {', '.join(counts)}."]
