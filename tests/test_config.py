@@ -521,6 +521,17 @@ def test_a_preset_may_have_another_size_for_one_study(raw):
     assert config.resolve({**raw, "preset": "full"})["studies"]["cine"]["random_start"] == {}
 
 
+def test_a_file_laid_over_may_take_datasets_that_another_preset_names(raw):
+    raw["datasets"]["more"] = raw["datasets"]["hearts"]
+    raw["presets"]["small"]["studies"] = {"cine": {"datasets": ["more"]}}
+    config.check(raw)
+    raw["preset"] = "small"
+    assert problems(raw) == ["presets.small.studies.cine.datasets: no dataset of the study 'more'; known: hearts"]
+    raw |= {"preset": "full"}
+    raw["presets"]["small"]["studies"] = {"cine": {"datasets": ["mores"]}}
+    assert problems(raw) == ["presets.small.studies.cine.datasets: no dataset 'mores'; did you mean 'more'?"]
+
+
 def test_what_is_not_written_of_recipes_and_members_is_absent(raw):
     """A default would change every finished training."""
     resolved = config.resolve(raw)

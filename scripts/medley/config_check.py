@@ -103,9 +103,13 @@ def _presets(config: Config) -> Iterator[str]:
     for name, preset in presets.items():
         for study, own in preset.get("studies", {}).items():
             yield from unknown(f"presets.{name}.studies", "study", study, studies)
+            path, known = f"presets.{name}.studies.{study}.datasets", studies.get(study, {}).get("datasets", [])
             for dataset in own.get("datasets", []):
-                known = studies.get(study, {}).get("datasets", [])
-                yield from unknown(f"presets.{name}.studies.{study}.datasets", "dataset of the study", dataset, known)
+                # Another preset than the one that runs may name datasets that a file laid over took from the study.
+                if name == config.get("preset"):
+                    yield from unknown(path, "dataset of the study", dataset, known)
+                else:
+                    yield from unknown(path, "dataset", dataset, config.get("datasets", {}))
     for path, keys in {"": config, **{f"presets.{name}.": preset for name, preset in presets.items()}}.items():
         for study in keys.get("all", []):
             yield from unknown(f"{path}all", "study", study, studies)
