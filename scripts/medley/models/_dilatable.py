@@ -12,6 +12,8 @@ from segmentation_models_pytorch.encoders.densenet import DenseNetEncoder
 from segmentation_models_pytorch.encoders.vgg import VGGEncoder
 from torch import nn
 
+from medley.models._width import narrow
+
 STRIDE = 16  # of the last features, dilated
 
 
@@ -38,8 +40,6 @@ class DilatableDenseNet(DenseNetEncoder):  # type: ignore[misc]
 
 def register(name: str, width: float) -> str:
     """Make the encoder ``name`` (``vgg19``, ``densenet121``) of ``width`` known to the library, and return how."""
-    from medley.models.encoders import narrow
-
     whole = encoders[name]["params"]
     if name.startswith("vgg"):
         sizes = {"out_channels": [narrow(size, width) for size in whole["out_channels"]]}

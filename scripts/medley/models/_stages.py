@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from medley.models.encoders import narrow
+from medley.models._width import narrow
 
 DROPOUT = 0.1
 CHANNELS = (32, 64, 128, 256)  # of the networks that ``mirrored`` builds, at width 1

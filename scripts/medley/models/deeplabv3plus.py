@@ -5,15 +5,11 @@ from typing import Any
 import segmentation_models_pytorch as smp
 from torch import nn
 
-from medley.models.encoders import encoder_arguments, first_channels, narrow, with_image_channels
+from medley.models._width import narrow
+from medley.models.encoders import with_encoder
 
 
 def build(member: dict[str, Any], channels: int, classes: int, weights: str | None) -> nn.Module:
     """Return the network: images (n, channels, rows, columns) → logits (n, classes, rows, columns)."""
-    network = smp.DeepLabV3Plus(
-        **encoder_arguments(member),
-        decoder_channels=narrow(256, member["width"]),
-        in_channels=first_channels(channels, weights),
-        classes=classes,
-    )
-    return with_image_channels(network, channels, weights)
+    decoder_channels = narrow(256, member["width"])
+    return with_encoder(smp.DeepLabV3Plus, member, channels, classes, weights, decoder_channels=decoder_channels)

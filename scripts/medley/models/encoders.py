@@ -1,5 +1,6 @@
-"""Encoders of segmentation-models-pytorch: narrower for small runs, pretrained from a local file."""
+"""Networks of segmentation-models-pytorch: their encoders, narrower for small runs, pretrained from a local file."""
 
+from collections.abc import Callable
 from typing import Any
 
 from safetensors.torch import load_file
@@ -7,13 +8,37 @@ from torch import nn
 
 from medley.errors import InputError
 from medley.models import _dilatable, _efficientnet
+from medley.models._width import narrow
 
 RESNET_CHANNELS = (64, 128, 256, 512)
 DILATABLE = ("vgg", "densenet")
 NARROWABLE = ("resnet", "efficientnet-b", "vgg", "densenet")  # how the names begin of encoders that can be narrowed
 
 
-def encoder_arguments(member: dict[str, Any]) -> dict[str, Any]:
+def with_encoder(
+    architecture: Callable[..., Any],
+    member: dict[str, Any],
+    channels: int,
+    classes: int,
+    weights: str | None,
+    **decoder: Any,
+) -> nn.Module:
+    """Return the library's network of ``architecture`` (``smp.Unet`` …) with the encoder of ``member``.
+
+    ``decoder`` are the architecture's own arguments. With ``weights`` (a safetensors file) the encoder is built for
+    the three image channels that it was pretrained on; then its first convolution is turned to ``channels``
+    (pretrained kernels summed for one channel). Raises InputError for an encoder that cannot have the member's width.
+    """
+    first = channels if weights is None else 3
+    network = architecture(**_encoder_arguments(member), **decoder, in_channels=first, classes=classes)
+    if weights is not None:
+        network.encoder.load_state_dict(load_file(weights))
+        network.encoder.set_in_channels(channels, pretrained=True)
+    built: nn.Module = network
+    return built
+
+
+def _encoder_arguments(member: dict[str, Any]) -> dict[str, Any]:
     """Return the encoder arguments of a segmentation-models-pytorch network.
 
     At ``width`` 1 the encoder is the library's own. Below it is the same ResNet from timm, whose
@@ -31,24 +56,3 @@ def encoder_arguments(member: dict[str, Any]) -> dict[str, Any]:
         return {"encoder_name": _efficientnet.register(name, width), "encoder_weights": None}
     channels = tuple(narrow(channels, width) for channels in RESNET_CHANNELS)
     return {"encoder_name": f"tu-{name}", "encoder_weights": None, "channels": channels}
-
-
-def narrow(channels: int, width: float, step: int = 8) -> int:
-    """Return ``channels`` scaled by ``width``, a multiple of ``step``."""
-    return max(step, round(channels * width / step) * step)
-
-
-def with_image_channels(network: Any, channels: int, weights: str | None) -> nn.Module:
-    """Load pretrained encoder ``weights`` (safetensors) into ``network``, built for three image channels,
-    and turn its first convolution to ``channels`` (pretrained kernels summed for one channel).
-    """
-    if weights is not None:
-        network.encoder.load_state_dict(load_file(weights))
-        network.encoder.set_in_channels(channels, pretrained=True)
-    adapted: nn.Module = network
-    return adapted
-
-
-def first_channels(channels: int, weights: str | None) -> int:
-    """Return the image channels to build a network with: three where pretrained weights follow."""
-    return channels if weights is None else 3

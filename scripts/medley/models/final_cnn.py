@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from medley.models._stages import Residual, Stages, convolution, dropout_of, first_channels, transposed
-from medley.models.encoders import narrow
+from medley.models._width import narrow
 
 ENCODER = False
 OPTIONS = ("dropout", "decoder_activation")

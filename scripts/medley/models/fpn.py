@@ -5,7 +5,8 @@ from typing import Any
 import segmentation_models_pytorch as smp
 from torch import nn
 
-from medley.models.encoders import encoder_arguments, first_channels, narrow, with_image_channels
+from medley.models._width import narrow
+from medley.models.encoders import with_encoder
 
 GROUPS = 32  # of the group normalisation in the library's decoder: its channels are a multiple of them
 CHANNELS_PER_GROUP = 4  # at width 1
@@ -13,15 +14,13 @@ CHANNELS_PER_GROUP = 4  # at width 1
 
 def build(member: dict[str, Any], channels: int, classes: int, weights: str | None) -> nn.Module:
     """Return the network: images (n, channels, rows, columns) → logits (n, classes, rows, columns)."""
-    network = smp.FPN(
-        **encoder_arguments(member),
-        decoder_pyramid_channels=narrow(256, member["width"]),
-        decoder_segmentation_channels=narrow(128, member["width"], step=GROUPS),
-        in_channels=first_channels(channels, weights),
-        classes=classes,
-    )
-    _keep_group_size(network.decoder)
-    return with_image_channels(network, channels, weights)
+    decoder = {
+        "decoder_pyramid_channels": narrow(256, member["width"]),
+        "decoder_segmentation_channels": narrow(128, member["width"], step=GROUPS),
+    }
+    network = with_encoder(smp.FPN, member, channels, classes, weights, **decoder)
+    _keep_group_size(network.get_submodule("decoder"))
+    return network
 
 
 def _keep_group_size(decoder: nn.Module) -> None:
