@@ -1,4 +1,4 @@
-"""Plot how often each member of a grid has which rank when patients are drawn again."""
+"""Plot how often each member of a grid has which rank when patients and trainings are drawn again."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +13,9 @@ from medley.results.study import Study
 def main(metrics: Sequence[str], png: str, provenance: str, study: dict[str, Any], bootstrap: int) -> None:
     """Write the figure to ``png`` and beside it as .pdf, its provenance to ``provenance``."""
     shown = Study(**study)
-    tables = ranking.shares(read_metrics(metrics, ("dice",)), shown, bootstrap)
+    found = ranking.stability(read_metrics(metrics, ("dice",)), shown, bootstrap)
     with style.paper():
-        style.save(ranking.draw(tables, shown), png)
+        style.save(ranking.draw(found, shown), png)
     write_provenance(provenance, {"study": study, "bootstrap": bootstrap}, metrics)
 
 

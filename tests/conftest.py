@@ -27,3 +27,9 @@ def root() -> Path:
 def real() -> Path:
     """Return the folder of real data; for tests marked ``real``."""
     return REAL
+
+
+@pytest.fixture
+def two_patients_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow intervals over two patients: by hand one counts few. That real ones need more is a test of its own."""
+    monkeypatch.setattr("medley.statistics.FEWEST", 2)

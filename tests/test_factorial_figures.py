@@ -158,7 +158,7 @@ def drawing(request, numbers):
 
     draw = {
         "comparison": lambda study: comparison.draw(comparison.points(numbers, SAID, study), study),
-        "ranking": lambda study: ranking.draw(ranking.shares(METRICS, study, 50), study),
+        "ranking": lambda study: ranking.draw(ranking.stability(METRICS, study, 50), study),
         "quality": lambda study: quality.draw(inspections(), study),
         "overlays": lambda study: overlays.draw(pictures(study), study),
         "loss_curves": lambda study: loss_curves.draw(trainings()[2], trainings()[0], SAID, study),
@@ -291,10 +291,10 @@ def test_every_member_has_some_rank_and_every_rank_some_member(members, resample
 def test_shares_are_of_test_patients_and_of_members_of_the_grid():
     best = METRICS.assign(value=METRICS["value"].where(METRICS["predictor"] != "unet_vgg19_bce", 2.0))
     other = METRICS["part"] == "out_of_fold"
-    found = ranking.shares(best.assign(value=best["value"].where(~other, 0.0)), STUDY, 100)
+    found = ranking.stability(best.assign(value=best["value"].where(~other, 0.0)), STUDY, 100)
     assert list(found) == DATASETS
-    for patients, shares in found.values():
-        assert patients == 7
+    for patients, seeds, shares in found.values():
+        assert (patients, seeds) == (7, 1)
         assert list(shares.index) == list(GRID) and list(shares.columns) == list(range(1, 13))
         assert shares.loc["unet_vgg19_bce", 1] == 1
         assert shares.sum().to_numpy() == pytest.approx(1)
@@ -303,12 +303,31 @@ def test_shares_are_of_test_patients_and_of_members_of_the_grid():
 def test_ranks_are_printed_in_percent_and_few_patients_have_none():
     shares = pd.DataFrame([[0.996, 0.004], [0.004, 0.996]], ["a", "b"], [1, 2])
     few = pd.DataFrame(math.nan, ["a", "b"], [1, 2])
-    left, right = ranking.draw({"one": (9, shares), "two": (3, few)}, STUDY).axes
+    found = {"one": ranking.Stability(9, 1, shares), "two": ranking.Stability(3, 3, few)}
+    left, right = ranking.draw(found, STUDY).axes
     assert {text.get_position(): text.get_text() for text in left.texts} == {(0, 0): "100", (1, 1): "100"}
-    assert left.get_title(loc="left") == "one (9 patients)"
+    assert left.get_title(loc="left") == "one (9 patients, single trainings)"
+    assert right.get_title(loc="left") == "two (3 patients, 3 seeds)"
     assert [text.get_text() for text in right.texts] == ["too few patients"]
-    for patients, own in ranking.shares(table(patients=5), STUDY, 20).values():
-        assert patients == 5 and own.isna().all(axis=None)
+    for own in ranking.stability(table(patients=5), STUDY, 20).values():
+        assert own.patients == 5 and own.shares.isna().all(axis=None)
+    unknown = ranking.stability(METRICS, dataclasses.replace(STUDY, datasets=["unknown"]), 20)["unknown"]
+    assert unknown.patients == 0 and unknown.shares.shape == (12, 12) and unknown.shares.isna().all(axis=None)
+
+
+def test_ranks_are_less_sure_where_trainings_differ_more_than_members():
+    """One member is better by 0.1 on every patient, in the mean over trainings that differ by 0.6."""
+    pair = dataclasses.replace(STUDY, datasets=DATASETS[:1], predictors=list(GRID)[:2])
+    better = METRICS["predictor"] == pair.predictors[0]
+    steady = [METRICS.assign(seed=seed, value=better * 0.1 + 0.5) for seed in range(3)]
+    shaken = [rows.assign(value=rows["value"] + step) for rows, step in zip(steady, (-0.3, 0, 0.3), strict=True)]
+    for rows, sure in ((steady, True), (shaken, False)):
+        own = ranking.stability(pd.concat(rows), pair, 2000)[DATASETS[0]]
+        assert own.seeds == 3
+        # Of each member two of three trainings are drawn; all 81 ways are equally likely.
+        means = [sum(pick) / 2 for pick in itertools.product((-0.3, 0, 0.3), repeat=2)]
+        first = np.mean([one + 0.1 > other for one, other in itertools.product(means, means)])
+        assert own.shares.iloc[0, 0] == pytest.approx(1 if sure else first, abs=0.04)
 
 
 # Quality

@@ -31,12 +31,7 @@ NAMES = [
     for chosen in itertools.product(("unet", "deeplabv3plus"), ("vgg19", "resnet50"), ("bce", "logcoshdice"))
 ]
 GRID = {name: dict(zip(KEYS, name.split("_"), strict=True)) for name in NAMES}
-
-
-@pytest.fixture(autouse=True)
-def two_patients_are_enough(monkeypatch):
-    """By hand one counts few patients; that real intervals need more is a test of its own."""
-    monkeypatch.setattr(statistics, "FEWEST", 2)
+pytestmark = pytest.mark.usefixtures("two_patients_are_enough")
 
 
 def study(*predictors, datasets=("chest_xray",), phantoms=(), without=()):
@@ -131,44 +126,81 @@ def test_dice_by_case_is_the_mean_over_seeds_of_the_members_own_label():
         factorial.dice_by_case(rows, study("mean"), "chest_xray")
 
 
-def cases_of(columns, names):
-    """Return a frame as ``dice_by_case`` does; the patient of the case a1 is a."""
+def trained(columns, names):
+    """Return (member, seed) → Dice as ``dice_by_training`` does; the patient of the case a1 is a."""
     index = pd.MultiIndex.from_tuples([(name, name[0]) for name in names], names=factorial.INDEX)
-    return pd.DataFrame(columns, index=index)
+    trainings = pd.MultiIndex.from_tuples(columns, names=factorial.TRAINING)
+    return pd.DataFrame(np.transpose([*columns.values()]), index, trainings)
 
 
-def test_a_case_without_one_of_the_dice_has_no_effect():
-    cases = cases_of({"p": [0.5, 0.8], "q": [0.4, math.nan], "r": [0.9, 0.6], "s": [0.6, 0.5]}, ["a1", "b1"])
-    found = factorial.main_effect(cases, factorial.Contrast("loss", "x", "y", [("p", "q"), ("r", "s")]))
-    assert found.iloc[0] == pytest.approx(0.2) and math.isnan(found.iloc[1])
-    assert factorial.main_effect(cases, factorial.Contrast("loss", "x", "y", [])).isna().all()
+def test_a_main_effect_is_the_mean_over_pairs_of_choice_minus_against():
+    contrast = factorial.Contrast("loss", "x", "y", [("p", "q"), ("r", "s")])
+    assert contrast.weights == {"p": 0.5, "r": 0.5, "q": -0.5, "s": -0.5}
+    assert factorial.Contrast("loss", "x", "y", []).weights == {}
+
+
+def test_dice_by_training_has_a_column_a_seed_and_complete_those_cases_that_all_have():
+    of = study("unet_resnet50_bce", "unet_vgg19_bce", "mean")
+    rows = metrics(
+        dice("unet_vgg19_bce", {"b1": 0.1, "a1": 0.2, "c1": 0.3}, seed=4),
+        dice("unet_vgg19_bce", {"a1": 0.4, "b1": math.nan, "c1": 0.5}, seed=2),
+        dice("unet_resnet50_bce", {"a1": 0.6, "b1": 0.7}, seed=2),
+        dice("unet_resnet50_bce", {"a1": 0.8, "b1": 0.9, "c1": 1.0}, seed=4),
+        dice("unet_resnet50_bce", {"a1": 0.0}, part="out_of_fold", seed=4),
+        dice("mean", {"a1": 0.0}, seed=9),
+    )
+    found = factorial.dice_by_training(rows, of, "chest_xray")
+    resnet, vgg = "unet_resnet50_bce", "unet_vgg19_bce"
+    assert [*found.columns] == [(resnet, 2), (resnet, 4), (vgg, 2), (vgg, 4)]
+    assert [*found.index] == [("a1", "a"), ("b1", "b"), ("c1", "c")]
+    assert found.loc[("a1", "a")].tolist() == [0.6, 0.8, 0.4, 0.2]
+    values, patients = factorial.complete(found, [vgg, resnet])
+    assert values.tolist() == [[[0.4, 0.2], [0.6, 0.8]]] and patients == ["a"]
+    values, patients = factorial.complete(found, [resnet])
+    assert values.tolist() == [[[0.6, 0.8]], [[0.7, 0.9]]] and patients == ["a", "b"]
+    nothing = factorial.dice_by_training(rows, of, "isic2018")
+    assert len(nothing) == 0 and factorial.complete(nothing, [vgg, resnet])[0].shape == (0, 2, 2)
 
 
 def test_ranks_draw_a_patients_cases_together_and_share_ties():
     # On patient a (two cases) the first member is better by 0.1 each, on b (one) worse by 0.2: with both drawn equal.
-    cases = cases_of({"first": [0.6, 0.4, 0.3], "second": [0.5, 0.3, 0.5]}, ["a1", "a2", "b1"])
+    cases = trained({("first", 0): [0.6, 0.4, 0.3], ("second", 0): [0.5, 0.3, 0.5]}, ["a1", "a2", "b1"])
     found = factorial.ranks(cases, RESAMPLES, seed=3)
     draws = statistics.patient_draws(2, RESAMPLES, 3)
     expected = {2: (1, 2), 1: (1.5, 1.5), 0: (2, 1)}  # by how often a is drawn
     assert [tuple(pair) for pair in found.to_numpy()] == [expected[int(times)] for times in draws[:, 0]]
     assert {int(times) for times in draws[:, 0]} == {0, 1, 2}
-    incomplete = pd.concat([cases, cases_of({"first": [math.nan], "second": [1.0]}, ["c1"])])
+    incomplete = pd.concat([cases, trained({("first", 0): [math.nan], ("second", 0): [1.0]}, ["c1"])])
     pd.testing.assert_frame_equal(factorial.ranks(incomplete, RESAMPLES, 3), found)
     assert factorial.ranks(cases * math.nan, 4, 3).isna().to_numpy().all()
 
 
 @settings(max_examples=30, deadline=None)
 @given(some.data())
-def test_ranks_are_those_of_the_drawn_rows(data):
+def test_ranks_are_those_of_the_drawn_rows_and_trainings(data):
     patients = data.draw(some.lists(some.sampled_from("abcd"), min_size=1, max_size=7))
-    members = data.draw(some.integers(2, 4))
+    members, seeds = data.draw(some.integers(2, 4)), data.draw(some.integers(1, 3))
     levels = some.integers(0, 3)
-    values = [[data.draw(levels) / 10 for _ in range(members)] for _ in patients]
-    cases = cases_of(dict(enumerate(np.transpose(values))), [f"{name}{at}" for at, name in enumerate(patients)])
+    columns = {
+        (f"m{member}", seed): [data.draw(levels) / 10 for _ in patients]
+        for member in range(members)
+        for seed in range(seeds)
+    }
+    cases = trained(columns, [f"{name}{at}" for at, name in enumerate(patients)])
     found, names = factorial.ranks(cases, 5, 0).to_numpy(), sorted(set(patients))
-    for ranked, draw in zip(found, statistics.patient_draws(len(names), 5, 0), strict=True):
-        times = [int(draw[names.index(name)]) for name in patients]
-        mean = np.repeat(values, times, axis=0).mean(axis=0)
+    draws = zip(
+        statistics.patient_draws(len(names), 5, 0), statistics.training_draws(members, seeds, 5, 0), strict=True
+    )
+    for ranked, (drawn, shares) in zip(found, draws, strict=True):
+        times = [int(drawn[names.index(name)]) for name in patients]
+        mean = [
+            sum(
+                share * np.repeat(columns[f"m{member}", seed], times).mean()
+                for seed, share in enumerate(shares[member])
+            )
+            for member in range(members)
+        ]
+        mean = np.array(mean)
         assert ranked.tolist() == stats.rankdata(-mean.round(9)).tolist()
 
 
@@ -210,8 +242,10 @@ def test_the_deviation_over_seeds_is_that_of_single_seeds_effects():
     two = metrics(*(dice(name, {"a1": value, "b1": value}) for name, value in zip(FOUR, (3, 1, 4, 2), strict=True)))
     frame = effects.numbers(pd.concat([more, two]), study(*FOUR), RESAMPLES)
     found = row_of(frame, factor="architecture")
-    # Seed 0: ((4 - 3) + (2 - 1)) / 2 = 1; seed 1: ((5 - 5) + (2 - 1)) / 2 = 0.5.
-    assert ends(found, "effect") == pytest.approx([0.75, 0.75, 0.75])
+    # Seed 0: ((4 - 3) + (2 - 1)) / 2 = 1; seed 1: ((5 - 5) + (2 - 1)) / 2 = 0.5. All patients are alike, but of each
+    # member one of two trainings is drawn: from ((4 - 5) + (2 - 1)) / 2 to ((5 - 3) + (2 - 1)) / 2, a quarter each.
+    assert ends(found, "effect") == pytest.approx([0.75, 0, 1.5])
+    assert found["verdict"] == "undecided"
     assert found["seed_deviation"] == pytest.approx(0.5 / math.sqrt(2))
     assert found["seeds"] == 2
 
@@ -223,7 +257,28 @@ def test_only_combinations_that_both_choices_have_count():
     assert (found["combinations"], found["combinations_of_grid"]) == (1, 2)
     lone = effects.numbers(EFFECTS, study("unet_vgg19_bce", "deeplabv3plus_resnet50_bce"), RESAMPLES)
     alone = row_of(lone, factor="architecture")
-    assert alone["note"] == "no combination has both" and pd.isna(alone["verdict"])
+    assert alone["note"] == "no combination has both" and pd.isna(alone["verdict"]) and pd.isna(alone["left_out"])
+
+
+def test_a_difference_in_which_trainings_do_not_agree_is_undecided():
+    """On every patient the mean is better by 0.1; of three trainings one is far worse than the others."""
+    images = [f"{name}1" for name in "abcdefgh"]
+    rows = [dice("unet_vgg19_bce", dict.fromkeys(images, 0.5), seed=seed) for seed in range(3)]
+    agree, differ = (
+        metrics(*rows, *(dice("unet_resnet50_bce", dict.fromkeys(images, value), seed=at) for at, value in own))
+        for own in (enumerate((0.58, 0.6, 0.62)), enumerate((0.2, 0.8, 0.8)))
+    )
+    of = study("unet_vgg19_bce", "unet_resnet50_bce")
+    sure, unsure = (effects.numbers(rows, of, 2000) for rows in (agree, differ))
+    assert ends(row_of(sure, factor="encoder"), "effect") == pytest.approx([0.1, 0.08, 0.12])
+    assert effects_text.sentences(sure)[1] == (
+        "On chest_xray resnet50 is better than vgg19 by 0.1000 [0.0800, 0.1200] (SD over 3 seeds 0.0200)."
+    )
+    assert ends(row_of(unsure, factor="encoder"), "effect") == pytest.approx([0.1, -0.3, 0.3])
+    assert effects_text.sentences(unsure)[1] == "On chest_xray no encoder is better than another at 95 %."
+    texts = [markdown(effects_text.table(frame, of)) for frame in (sure, effects.numbers(EFFECTS, study(*FOUR), 20))]
+    assert ["and of the training" in text for text in texts] == [True, False]
+    assert ["not of the training" in text for text in texts] == [False, True]
 
 
 def test_a_worse_choice_and_an_image_without_dice():
@@ -238,7 +293,7 @@ def test_a_worse_choice_and_an_image_without_dice():
     text = markdown(effects_text.table(frame, of))
     assert "On chest_xray bce is better than logcoshdice by 0.2000 [0.1000, 0.3000] (of single trainings)." in text
     assert "On chest_xray unet is the only architecture." in text
-    assert "chest_xray: left out, since a member has no Dice there: 1 images." in text
+    assert "chest_xray: left out, since a training has no Dice there: 1 images." in text
 
 
 def test_sentences_say_what_the_table_supports(monkeypatch):

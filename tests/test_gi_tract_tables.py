@@ -10,7 +10,7 @@ import pytest
 import tabulate_dice
 import tabulate_leakage
 import tabulate_organs
-from medley import splits, statistics
+from medley import splits
 from medley.cases import Case, write_cases
 from medley.errors import InputError
 from medley.results import read
@@ -45,12 +45,7 @@ PUBLISHED = pd.DataFrame(
     [("simple_cnn", "val", "dice", 0.4677), ("final_cnn", "test", "dice", 0.8054), ("residual", "val", "dice", 0.6995)],
     columns=["predictor", "subset", "metric", "value"],
 )
-
-
-@pytest.fixture(autouse=True)
-def two_patients_are_enough(monkeypatch):
-    """By hand one counts few patients; that real intervals need more is a test of its own."""
-    monkeypatch.setattr(statistics, "FEWEST", 2)
+pytestmark = pytest.mark.usefixtures("two_patients_are_enough")
 
 
 def study(*predictors, phantoms=(), ensembles=ENSEMBLES, random_start=()):

@@ -7,13 +7,18 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
 from medley import statistics
-from medley.statistics import Interval, Sample, intervals, patient_draws, weighted_sums
+from medley.statistics import (
+    Interval,
+    Sample,
+    crossed_interval,
+    crossed_means,
+    intervals,
+    patient_draws,
+    training_draws,
+    weighted_sums,
+)
 
-
-@pytest.fixture(autouse=True)
-def two_patients_are_enough(monkeypatch):
-    """By hand one counts few patients; that real intervals need more is a test of its own."""
-    monkeypatch.setattr(statistics, "FEWEST", 2)
+pytestmark = pytest.mark.usefixtures("two_patients_are_enough")
 
 
 def interval(values, patients, resamples, seed, level=0.95):
@@ -227,3 +232,110 @@ def test_fewer_than_six_patients_have_a_mean_and_no_interval(monkeypatch, patien
     drawn = statistics.intervals(generator.normal(size=(patients, 2000)), names, one, 400, 0)
     held = np.mean([interval.low <= 0 <= interval.high for interval in drawn])
     assert (held > 0.84) == (patients >= 6)
+
+
+# Patients and trainings
+
+
+def test_trainings_are_drawn_one_fewer_than_there_are():
+    shares = training_draws(4, 3, 20000, seed=0)
+    assert shares.shape == (20000, 4, 3) and (shares.sum(axis=2) == 1).all()
+    drawn, times = np.unique(shares.reshape(-1, 3), axis=0, return_counts=True)
+    expected = {
+        (0, 0, 2): 1,
+        (0, 1, 1): 2,
+        (0, 2, 0): 1,
+        (1, 0, 1): 2,
+        (1, 1, 0): 2,
+        (2, 0, 0): 1,
+    }  # of two out of three
+    assert [tuple(2 * row) for row in drawn] == list(expected)
+    assert times / times.sum() == pytest.approx(np.array([*expected.values()]) / 9, abs=0.01)
+    # The variance of a mean of three is then a third of theirs, without bias.
+    values = np.array([0.1, 0.4, 0.2])
+    assert (shares @ values).var() == pytest.approx(values.var(ddof=1) / 3, rel=0.02)
+    assert (training_draws(4, 1, 10, seed=0) == 1).all()
+
+
+@pytest.mark.parametrize("members", [1, 4])
+def test_members_are_drawn_apart_and_apart_from_patients(members):
+    drawn = training_draws(members, 2, 20000, 0)[:, :, 0]
+    correlations = np.corrcoef(np.column_stack([drawn, patient_draws(2, 20000, 0)[:, 0]]), rowvar=False)
+    assert abs(correlations - np.eye(members + 1)).max() < 0.03
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=8), st.integers(1, 4), st.integers(1, 4))
+def test_crossed_means_equal_a_loop_over_the_same_draws(patients, members, trainings):
+    values = np.random.default_rng(len(patients)).uniform(size=(len(patients), members, trainings))
+    found, names = crossed_means(values, patients, 6, 2), sorted(set(patients))
+    drawn, shares = patient_draws(len(names), 6, 2), training_draws(members, trainings, 6, 2)
+    for resample in range(6):
+        rows = [
+            case
+            for name, times in zip(names, drawn[resample], strict=True)
+            for _ in range(int(times))
+            for case, own in enumerate(patients)
+            if own == name
+        ]
+        for member in range(members):
+            total = count = 0
+            for training in range(trainings):
+                for _ in range(round(shares[resample, member, training] * max(trainings - 1, 1))):
+                    total += sum(values[case, member, training] for case in rows)
+                    count += len(rows)
+            assert found[resample, member] == pytest.approx(total / count)
+
+
+@pytest.mark.parametrize("alike", [1, 3])
+def test_one_training_or_several_alike_have_the_interval_over_patients(alike):
+    generator = np.random.default_rng(6)
+    _, patients = cohort(20)
+    values = generator.normal(0.8, 0.1, (len(patients), 4))
+    weights = [0.5, 0.5, -0.5, -0.5]
+    found = crossed_interval(np.repeat(values[:, :, None], alike, axis=2), patients, weights, 2000, 0)
+    assert found == pytest.approx(interval(values @ weights, patients, 2000, 0), abs=1e-12)
+
+
+def test_trainings_alone_by_hand():
+    """All patients alike: of two trainings one is drawn, of each member by itself."""
+    values = np.tile([[1.0, 3.0], [10.0, 20.0]], (4, 1, 1))
+    assert crossed_interval(values, list("abcd"), [-1, 1], 500, 0, level=1) == Interval(13, 10 - 3, 20 - 1)
+    assert crossed_interval(values, list("abcd"), [0, 1], 500, 0, level=1) == Interval(15, 10, 20)
+
+
+@pytest.mark.parametrize(("members", "of_100"), [(12, 94), (8, 92), (2, 87)])
+def test_intervals_hold_where_trainings_vary_more_than_patients(members, of_100):
+    """Half of the members against the other half, none better: how many intervals of simulated experiments hold 0."""
+    generator = np.random.default_rng(members)
+    patients, weights = [f"p{number}" for number in range(20)], np.repeat([2, -2], members // 2) / members
+    crossed, alone = [], []
+    for _ in range(800):
+        levels = generator.normal(size=(1, members, 3))
+        values = levels + generator.normal(0, 0.5, (20, members, 1)) + generator.normal(0, 0.5, (20, members, 3))
+        crossed.append(crossed_interval(values, patients, weights, 400, 0))
+        alone.append(interval(values.mean(axis=2) @ weights, patients, 400, 0))
+    held, held_alone = (np.mean([own.low <= 0 <= own.high for own in found]) for found in (crossed, alone))
+    assert 100 * held == pytest.approx(of_100, abs=3)
+    assert held_alone < 0.4
+
+
+@pytest.mark.parametrize(("of", "share"), [("patients", 1), ("trainings", 1), ("both", 3)])
+def test_what_counts_in_the_variance_once_and_what_three_times(of, share):
+    generator = np.random.default_rng(9)
+    shape, names = {"patients": (40, 1, 1), "trainings": (1, 1, 3), "both": (40, 1, 3)}[of], list(map(str, range(40)))
+    values = [np.broadcast_to(generator.normal(size=shape), (40, 1, 3)) for _ in range(400)]
+    variances = [crossed_means(own, names, 200, 0).var() for own in values]
+    assert np.mean(variances) == pytest.approx(share / math.prod(shape), rel=0.15)
+
+
+def test_few_patients_and_no_cases_have_no_interval(monkeypatch):
+    monkeypatch.setattr(statistics, "FEWEST", 6)
+    values = np.random.default_rng(0).uniform(size=(12, 2, 3))
+    five, six = ([str(number % patients) for number in range(12)] for patients in (5, 6))
+    few, enough = (crossed_interval(values, patients, [1, -1], 50, 0) for patients in (five, six))
+    assert few.mean == enough.mean == pytest.approx(values[:, 0].mean() - values[:, 1].mean())
+    assert np.isnan(few[1:]).all() and np.isfinite(enough).all()
+    assert np.isnan(crossed_interval(values[:0], [], [1, -1], 50, 0)).all()
+    with pytest.raises(ValueError, match="12 cases of 2 patients"):
+        crossed_means(values, ["a", "b"], 10, 0)

@@ -10,7 +10,6 @@ import pytest
 import tabulate_accuracy
 import tabulate_audited
 import tabulate_cost
-from medley import statistics
 from medley.cases import Case, write_cases
 from medley.errors import InputError
 from medley.files import write_json
@@ -22,12 +21,7 @@ from medley.tables import accuracy, accuracy_text, audited, audited_text, cost, 
 from medley.tables.compare import means_with_intervals, minus
 
 RESAMPLES = 50
-
-
-@pytest.fixture(autouse=True)
-def two_patients_are_enough(monkeypatch):
-    """By hand one counts few patients; that real intervals need more is a test of its own."""
-    monkeypatch.setattr(statistics, "FEWEST", 2)
+pytestmark = pytest.mark.usefixtures("two_patients_are_enough")
 
 
 def row_of(frame, **wanted):

@@ -1,6 +1,7 @@
-"""How stable the ranking of a grid's members is: the ranks that each has when patients are drawn again."""
+"""How stable the ranking of a grid's members is: which rank each has when patients and trainings are drawn again."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from medley.figures.style import COLUMN, PAGE, heading
-from medley.results.factorial import PATIENT, dice_by_case, ranks
+from medley.results import factorial
 from medley.results.study import Study
 from medley.statistics import FEWEST
 from medley.tables.compare import SEED
@@ -20,20 +21,29 @@ COLOURS = "Blues"
 DARK = 0.5  # from this share on, numbers are white
 
 
-def shares(metrics: pd.DataFrame, study: Study, resamples: int) -> dict[str, tuple[int, pd.DataFrame]]:
-    """Return of each dataset the number of patients, and in what share of resamples a member has a rank.
+class Stability(NamedTuple):
+    """In what share of resamples of so many patients and seeds a member (row) has a rank (column)."""
 
-    ``metrics`` holds rows of metrics.csv. The tables have a row per member of the study's grid that is shown and a
-    column per rank, from 1 for the highest mean Dice on test cases; rows and columns sum to 1. Not a number with
-    fewer than FEWEST patients.
+    patients: int
+    seeds: int
+    shares: pd.DataFrame
+
+
+def stability(metrics: pd.DataFrame, study: Study, resamples: int) -> dict[str, Stability]:
+    """Return how stable the ranks are on the test cases of each dataset.
+
+    ``metrics`` holds rows of metrics.csv. There is a row per member of the study's grid that is shown and a
+    column per rank, from 1 for the highest mean Dice; rows and columns sum to 1. Not a number with fewer than
+    FEWEST patients.
     """
     found = {}
     for dataset in study.datasets:
-        cases = dice_by_case(metrics, study, dataset)
-        patients = cases.dropna().index.get_level_values(PATIENT).nunique()
-        ranked = ranks(cases, resamples, SEED)
+        dice = factorial.dice_by_training(metrics, study, dataset)
+        patients = dice.dropna().index.get_level_values(factorial.PATIENT).nunique()
+        ranked = factorial.ranks(dice, resamples, SEED)
         own = rank_shares(ranked.to_numpy()) if patients >= FEWEST else np.full((len(ranked.columns),) * 2, np.nan)
-        found[dataset] = (patients, pd.DataFrame(own, ranked.columns, range(1, len(own) + 1)))
+        table = pd.DataFrame(own, ranked.columns, range(1, len(own) + 1))
+        found[dataset] = Stability(patients, len(dice.columns.unique(factorial.SEED)), table)
     return found
 
 
@@ -48,21 +58,22 @@ def rank_shares(ranked: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.stack(found, axis=1)
 
 
-def draw(tables: Mapping[str, tuple[int, pd.DataFrame]], study: Study) -> Figure:
-    """Return the figure of ``shares``: a panel for each dataset, two side by side."""
-    across = min(len(tables), 2)
-    down = -(-len(tables) // across)
-    members = len(next(iter(tables.values()))[1])
+def draw(found: Mapping[str, Stability], study: Study) -> Figure:
+    """Return the figure of ``stability``: a panel for each dataset, two side by side."""
+    across = min(len(found), 2)
+    down = -(-len(found) // across)
+    members = len(next(iter(found.values())).shares)
     size = (COLUMN if across == 1 else PAGE, TITLE + (ABOVE + ROW_HEIGHT * members) * down)
     figure = Figure(figsize=size, layout="constrained")
     grid = list(figure.subplots(down, across, sharey=True, squeeze=False).flat)
-    for panel, (dataset, (patients, own)) in zip(grid, tables.items(), strict=False):
-        _map(panel, own)
-        panel.set_title(f"{dataset} ({patients} patients)", loc="left")
+    for panel, (dataset, own) in zip(grid, found.items(), strict=False):
+        _map(panel, own.shares)
+        seeds = f"{own.seeds} seeds" if own.seeds > 1 else "single trainings"
+        panel.set_title(f"{dataset} ({own.patients} patients, {seeds})", loc="left")
         panel.set_xlabel("rank of the mean Dice")
-        if own.isna().all(axis=None):
+        if own.shares.isna().all(axis=None):
             panel.text(0.5, 0.5, "too few patients", transform=panel.transAxes, ha="center")
-    for panel in grid[len(tables) :]:
+    for panel in grid[len(found) :]:
         panel.remove()
     heading(figure, "share of resamples (%) in which a member has a rank on test cases", study)
     return figure

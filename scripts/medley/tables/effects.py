@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from medley import statistics
-from medley.results.factorial import PATIENT, Grid, choices, contrasts, dice_by_case, main_effect, shown_grid
+from medley.results import factorial
+from medley.results.factorial import Contrast, Grid, choices, contrasts, dice_by_training, shown_grid
 from medley.results.study import Study
 from medley.tables.compare import ENDS, SEED, as_columns
 
@@ -24,31 +25,29 @@ def numbers(metrics: pd.DataFrame, study: Study, resamples: int) -> pd.DataFrame
     """Return one row per dataset, factor of the study's grid and two choices of it, the later against the earlier.
 
     ``metrics`` holds rows of metrics.csv. ``effect`` is the difference in Dice, choice minus against, paired by case:
-    the mean over the combinations of the other factors that both choices have, then over test cases, with its 95 %
-    interval over patients; seeds are averaged first. ``verdict`` says whether the interval leaves out 0.
-    ``seed_deviation`` is the standard deviation of the effects of single seeds. ``left_out`` counts cases without
-    the Dice of a member that is needed. A factor with one choice has a row that says so.
+    the mean over seeds, the combinations of the other factors that both choices have and test cases, with its 95 %
+    interval over patients and trainings (with one seed over patients alone; see ``statistics.crossed_interval``).
+    ``verdict`` says whether the interval leaves out 0. ``seed_deviation`` is the standard deviation of the effects of
+    single seeds. ``left_out`` counts cases without the Dice of a training that is needed. A factor with one choice,
+    or with two that no combination has both of, has a row that says so.
     """
     grid = shown_grid(study)
     rows: list[dict[str, Any]] = []
     for dataset in study.datasets:
-        cases = dice_by_case(metrics, study, dataset)
-        by_seed = [dice_by_case(own, study, dataset) for _, own in metrics.groupby("seed")]
+        dice = dice_by_training(metrics, study, dataset)
+        seeds = len(dice.columns.unique(factorial.SEED))
         for factor, names in choices(grid).items():
-            about: dict[str, Any] = {"dataset": dataset, "factor": factor, "seeds": len(by_seed)}
+            about: dict[str, Any] = {"dataset": dataset, "factor": factor, "seeds": seeds}
             if len(names) == 1:
                 rows.append(about | {"choice": names[0], "note": "the only choice"})
                 continue
             for contrast in (each for each in contrasts(grid) if each.factor == factor):
                 pair = {"choice": contrast.choice, "against": contrast.against}
-                effects = [main_effect(own, contrast).mean() for own in by_seed]
                 rows.append(
                     about
                     | pair
                     | dict(zip(COMBINATIONS, (len(contrast.pairs), _combinations(grid, factor)), strict=True))
-                    | _judged(main_effect(cases, contrast), resamples)
-                    | {SEED_DEVIATION: pd.Series(effects).std()}
-                    | ({} if contrast.pairs else {"note": "no combination has both"})
+                    | (_judged(dice, contrast, resamples) if contrast.pairs else {"note": "no combination has both"})
                 )
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(TYPES)
 
@@ -58,11 +57,13 @@ def _combinations(grid: Grid, factor: str) -> int:
     return math.prod(len(names) for other, names in choices(grid).items() if other != factor)
 
 
-def _judged(effects: "pd.Series[float]", resamples: int) -> dict[str, Any]:
-    """Return the mean of the ``effects`` by case with its interval, what follows from it, and counts."""
-    known = effects.dropna()
-    patients = known.index.get_level_values(PATIENT).tolist()
-    [found] = statistics.intervals(known.to_numpy()[:, None], patients, [EFFECT] * len(known), resamples, SEED)
+def _judged(dice: pd.DataFrame, contrast: Contrast, resamples: int) -> dict[str, Any]:
+    """Return the main effect with its interval, what follows from it, its deviation over seeds, and counts."""
+    members, weights = list(contrast.weights), list(contrast.weights.values())
+    values, patients = factorial.complete(dice, members)
+    found = statistics.crossed_interval(values, patients, weights, resamples, SEED)
     verdict = BETTER if found.low > 0 else WORSE if found.high < 0 else UNDECIDED
-    counts = {"cases": len(known), "left_out": len(effects) - len(known), "patients": len(set(patients))}
-    return {**as_columns({EFFECT: found}), "verdict": verdict if len(known) else None, **counts}
+    by_seed = pd.Series(weights @ values.mean(axis=0)) if len(values) else pd.Series(dtype=float)
+    counts = {"cases": len(values), "left_out": len(dice) - len(values), "patients": len(set(patients))}
+    judged = {"verdict": verdict if len(values) else None, SEED_DEVIATION: by_seed.std()}
+    return {**as_columns({EFFECT: found}), **judged, **counts}
