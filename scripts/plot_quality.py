@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from medley.cases import read_inspected
 from medley.figures import quality, style
 from medley.log import job
 from medley.provenance import write_provenance
 from medley.results.quality_counts import counts
-from medley.results.read import dataset_of
+from medley.results.read import read_inspections
 from medley.results.study import Study
 
 
@@ -17,7 +16,7 @@ def main(cases: Sequence[str], findings: Sequence[str], png: str, provenance: st
 
     ``findings`` are the files quality.csv, in the order of ``cases``.
     """
-    found = {dataset_of(path): counts(*read_inspected(path, rows)) for path, rows in zip(cases, findings, strict=True)}
+    found = {dataset: counts(*inspected) for dataset, inspected in read_inspections(cases, findings).items()}
     with style.paper():
         style.save(quality.draw(found, Study(**study)), png)
     write_provenance(provenance, {"study": study}, [*cases, *findings])

@@ -4,18 +4,19 @@ import logging
 from typing import Any
 
 from medley import splits
-from medley.cases import read_cases, read_kept, read_without_overridden
+from medley.cases import dropped, dropped_for_good, read_inspected
 from medley.log import job
 
 
 def main(cases_file: str, quality_file: str, specification: dict[str, Any], split_file: str) -> None:
     """Split the cases that have a mask and were not dropped; ``keep_test`` keeps for testing what only rules drop."""
-    every = read_kept(cases_file, quality_file)
+    every, rows = read_inspected(cases_file, quality_file)
+    gone = dropped(rows)
     if "keep_test" in specification:
-        usable = read_without_overridden(cases_file, quality_file)
-        every |= {name: case for name, case in usable.items() if case.part == splits.OFFICIAL_TEST}
-    kept = [case for case in every.values() if case.mask]
-    logging.info("%d of %d cases are kept and have a mask", len(kept), len(read_cases(cases_file)))
+        testing = {name for name, case in every.items() if case.part == splits.OFFICIAL_TEST}
+        gone = (gone - testing) | dropped_for_good(rows)
+    kept = [case for name, case in every.items() if name not in gone and case.mask]
+    logging.info("%d of %d cases are kept and have a mask", len(kept), len(every))
     assignments = splits.split_cases(kept, specification)
     logging.info("%d of these are in no part", len(kept) - len({row.case for row in assignments}))
     splits.write(split_file, assignments)

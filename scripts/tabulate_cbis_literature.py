@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from medley.cases import read_inspected
 from medley.log import job
 from medley.provenance import write_provenance
-from medley.results.read import dataset_of, read_metrics, read_published
+from medley.results.read import read_inspections, read_metrics, read_published
 from medley.results.study import Study
 from medley.tables import cbis_literature, grid_slice
 from medley.tables.write import write_table
@@ -25,7 +24,7 @@ def main(
     """Write the table to ``csv`` and beside it, its provenance to ``provenance``."""
     of = Study(**study)
     said = read_published(published, of.name, "cbis_literature")
-    inspected = {dataset_of(path): read_inspected(path, rows) for path, rows in zip(cases, quality, strict=True)}
+    inspected = read_inspections(cases, quality)
     numbers = cbis_literature.numbers(read_metrics(metrics, grid_slice.METRICS), inspected, said, of, bootstrap)
     write_table(cbis_literature.table(numbers, said, of), csv)
     settings = {"study": study, "bootstrap": bootstrap}

@@ -86,13 +86,6 @@ def read_usable(cases: str | os.PathLike[str], quality: str | os.PathLike[str]) 
     return {name: case for name, case in every.items() if name not in gone}
 
 
-def read_without_overridden(cases: str | os.PathLike[str], quality: str | os.PathLike[str]) -> dict[str, Case]:
-    """Return the cases that can be read and that no person dropped, whatever the rules say of them."""
-    _, rows = read_inspected(cases, quality)
-    gone = {row["case"] for row in rows if row["rule"] == OVERRIDE and row["decision"] == DROP}
-    return {name: case for name, case in read_usable(cases, quality).items() if name not in gone}
-
-
 def read_inspected(
     cases: str | os.PathLike[str], quality: str | os.PathLike[str]
 ) -> tuple[dict[str, Case], list[dict[str, str]]]:
@@ -120,6 +113,12 @@ def dropped(rows: Iterable[Mapping[str, str]]) -> set[str]:
     rows = list(rows)
     kept = {row["case"] for row in rows if row["rule"] == OVERRIDE and row["decision"] == KEEP}
     return {row["case"] for row in rows if row["decision"] == DROP and row["case"] not in kept} | unusable(rows)
+
+
+def dropped_for_good(rows: Iterable[Mapping[str, str]]) -> set[str]:
+    """Return the names of the cases that a person or a rule of HARD drops, whatever the other rules say."""
+    rows = list(rows)
+    return {row["case"] for row in rows if row["rule"] == OVERRIDE and row["decision"] == DROP} | unusable(rows)
 
 
 def unusable(rows: Iterable[Mapping[str, str]]) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from medley import splits, store
-from medley.cases import Case, read_cases
+from medley.cases import Case, read_cases, read_inspected
 from medley.errors import InputError
 from medley.files import read_json
 from medley.plan import Training
@@ -68,6 +68,16 @@ def read_published(path: File, study: str, table: str) -> pd.DataFrame:
 def read_case_tables(paths: Iterable[File]) -> dict[str, dict[str, Case]]:
     """Return dataset → name → case of the ``cases.csv`` files ``paths``."""
     return {dataset_of(path): read_cases(path) for path in paths}
+
+
+def read_inspections(
+    cases: Sequence[File], quality: Sequence[File]
+) -> dict[str, tuple[dict[str, Case], list[dict[str, str]]]]:
+    """Return dataset → cases and rows of quality.csv (see ``cases.read_inspected``).
+
+    ``quality`` are the files of the datasets in the order of ``cases``.
+    """
+    return {dataset_of(path): read_inspected(path, rows) for path, rows in zip(cases, quality, strict=True)}
 
 
 def read_phases(paths: Iterable[File]) -> dict[str, dict[str, str]]:
