@@ -210,15 +210,16 @@ def protocol_of(study, name):
         raise WorkflowError(f"studies.{study}.protocols: this table or figure needs a protocol {name!r}")
 
 
-def shown(protocol):
-    """A study as a protocol shows it: what medley.results.study.Study holds."""
+def shown(protocol, every_dataset=False):
+    """A study as a protocol shows it, on its datasets or on all: what medley.results.study.Study holds."""
 
     def of(w):
         study = STUDIES[w.study]
-        made_up = [name for name in study["datasets"] if CONFIG["datasets"][name]["source"]["kind"] == "phantom"]
+        datasets = (study if every_dataset else protocol_of(w.study, protocol))["datasets"]
+        made_up = [name for name in datasets if CONFIG["datasets"][name]["source"]["kind"] == "phantom"]
         return {
             "name": w.study,
-            "datasets": study["datasets"],
+            "datasets": datasets,
             "phantoms": made_up,
             "predictors": protocol_of(w.study, protocol)["predictors"],
             "members": study["members"],
@@ -233,11 +234,11 @@ def shown(protocol):
 
 
 def files_of_predictors(study, protocol, predictors, file):
-    """`file` of predictors (kind, name) on a protocol's split, for every dataset and seed."""
-    split = protocol_of(study, protocol)["split"]
+    """`file` of predictors (kind, name) on a protocol's split, for every dataset of it and seed."""
+    of = protocol_of(study, protocol)
     return [
-        f"{RESULTS}/{study}/{dataset}/{split}/{kind}/{name}/seed-{seed}/{file}"
-        for dataset in STUDIES[study]["datasets"]
+        f"{RESULTS}/{study}/{dataset}/{of['split']}/{kind}/{name}/seed-{seed}/{file}"
+        for dataset in of["datasets"]
         for kind, name in predictors
         for seed in STUDIES[study]["seeds"]
     ]
@@ -248,24 +249,15 @@ def shown_files(protocol, file):
     return lambda w: files_of_predictors(w.study, protocol, plan.shown(CONFIG, w.study, protocol).predictors, file)
 
 
-def overlaid_files(file):
-    """`file` of the predictors that overlays show: an ensemble of each label set and its members, first seed."""
+def combined_files(file, alone=False):
+    """`file` of an ensemble of each label set and its members, or of the first such ensemble alone, first seed."""
 
     def of(w):
-        names = {name for group in Study(**shown("audited")(w)).combined() for name in group}
+        groups = Study(**shown("audited")(w)).combined()
+        names = {groups[0][-1]} if alone else {name for group in groups for name in group}
         chosen = [(kind, name) for kind, name in plan.shown(CONFIG, w.study, "audited").predictors if name in names]
         files = files_of_predictors(w.study, "audited", chosen, file)
         return [path for path in files if f"/seed-{STUDIES[w.study]['seeds'][0]}/" in path]
-
-    return of
-
-
-def combined_file(file):
-    """`file` of the ensemble that overlays show first, first seed."""
-
-    def of(w):
-        name = Study(**shown("audited")(w)).combined()[0][-1]
-        return [path for path in overlaid_files(file)(w) if name in Path(path).parts]
 
     return of
 
@@ -274,19 +266,24 @@ def shown_arrays(protocol):
     """The array stores of the members that a protocol shows, themselves or in an ensemble."""
 
     def of(w):
-        study, split = STUDIES[w.study], protocol_of(w.study, protocol)["split"]
-        recipes = {study["members"][name]["recipe"] for name in plan.members(CONFIG, w.study, split)}
-        return [
-            f"{RESULTS}/datasets/{name}/arrays/{recipe}" for name in study["datasets"] for recipe in sorted(recipes)
-        ]
+        datasets, members = protocol_of(w.study, protocol)["datasets"], STUDIES[w.study]["members"]
+        recipes = {members[name]["recipe"] for name in plan.members_shown(CONFIG, w.study, protocol)}
+        return [f"{RESULTS}/datasets/{name}/arrays/{recipe}" for name in datasets for recipe in sorted(recipes)]
 
     return of
 
 
 def split_files(w):
     """The splits that a study uses."""
-    datasets, splits = STUDIES[w.study]["datasets"], plan.splits_of(CONFIG, w.study)
-    return [f"{RESULTS}/{w.study}/{dataset}/{split}/split.csv" for dataset in datasets for split in splits]
+    return files_of_splits(w.study)
+
+
+def files_of_splits(study):
+    return [
+        f"{RESULTS}/{study}/{dataset}/{split}/split.csv"
+        for dataset in STUDIES[study]["datasets"]
+        for split in plan.splits_of(CONFIG, study, dataset)
+    ]
 
 
 def splits_shown(w):
@@ -294,12 +291,16 @@ def splits_shown(w):
     return {name: protocol["split"] for name, protocol in STUDIES[w.study]["protocols"].items()}
 
 
-def score_weights(w):
-    """The weights of Dice and Hausdorff distance in the competition's score."""
-    try:
-        return protocol_of(w.study, "audited")["score"]
-    except KeyError:
-        raise WorkflowError(f"studies.{w.study}.protocols.audited: this table needs `score`, the weights of its parts")
+def said_by(protocol, key):
+    """What a protocol says of `key`."""
+
+    def of(w):
+        said = protocol_of(w.study, protocol)
+        if key not in said:
+            raise WorkflowError(f"studies.{w.study}.protocols.{protocol}: this table needs {key!r}; add it")
+        return said[key]
+
+    return of
 
 
 def training_files(file, protocol=None):
@@ -308,8 +309,8 @@ def training_files(file, protocol=None):
     def of(w):
         found = plan.trainings(CONFIG, w.study)
         if protocol:
-            split, names = protocol_of(w.study, protocol)["split"], plan.members_shown(CONFIG, w.study, protocol)
-            found = [t for t in found if t.split == split and t.member in names]
+            on, names = protocol_of(w.study, protocol), plan.members_shown(CONFIG, w.study, protocol)
+            found = [t for t in found if t.split == on["split"] and t.dataset in on["datasets"] and t.member in names]
         return [f"{plan.training_folder(RESULTS, w.study, t)}/{file}" for t in found]
 
     return of
@@ -351,21 +352,18 @@ def sources_of_study(w):
     return {name: {key: dataset[key] for key in ("reader", "regions")} for name, dataset in datasets.items()}
 
 
-def overlays_code(w):
-    readers = {source["reader"] for source in sources_of_study(w).values()}
-    return code_digest(
-        "medley.figures.overlays",
-        "medley.figures.overlay_slices",
-        *(f"medley.datasets.{name}" for name in sorted(readers)),
-    )
+def readers_code(*modules):
+    """The code digest of `modules` and of the readers of a study's datasets."""
+
+    def of(w):
+        readers = {source["reader"] for source in sources_of_study(w).values()}
+        return code_digest(*modules, *(f"medley.datasets.{name}" for name in sorted(readers)))
+
+    return of
 
 
 def audited_tolerance(w):
     return protocol_of(w.study, "audited").get("tolerance")
-
-
-def audited_split(w):
-    return protocol_of(w.study, "audited")["split"]
 
 
 def datasets_run():
@@ -380,22 +378,16 @@ def manifests_run():
 
 
 def splits_run():
-    return [
-        f"{RESULTS}/{study}/{dataset}/{split}/split.csv"
-        for study in CONFIG["all"]
-        for dataset in STUDIES[study]["datasets"]
-        for split in plan.splits_of(CONFIG, study)
-    ]
+    return [path for study in CONFIG["all"] for path in files_of_splits(study)]
 
 
 def arrays_run():
-    """The array stores of all recipes that a member of a study uses."""
+    """The array stores that trainings read."""
     return sorted(
         {
-            f"{RESULTS}/datasets/{dataset}/arrays/{chosen['recipe']}"
+            f"{RESULTS}/datasets/{training.dataset}/arrays/{STUDIES[study]['members'][training.member]['recipe']}"
             for study in CONFIG["all"]
-            for dataset in STUDIES[study]["datasets"]
-            for chosen in STUDIES[study]["members"].values()
+            for training in plan.trainings(CONFIG, study)
         }
     )
 

@@ -63,9 +63,9 @@ rule plot_accuracy_per_batch:
 
 rule plot_overlays:
     input:
-        metrics=overlaid_files("metrics.csv"),
+        metrics=combined_files("metrics.csv"),
         cases=cases_of_study,
-        probabilities=overlaid_files("probabilities"),
+        probabilities=combined_files("probabilities"),
     output:
         png=report(
             "<results>/{study}/figures/overlays.png",
@@ -84,7 +84,7 @@ rule plot_overlays:
     params:
         study=shown("audited"),
         sources=sources_of_study,
-        code=overlays_code,
+        code=readers_code("medley.figures.overlays", "medley.figures.overlay_slices"),
     message:
         "Plotting overlays of {wildcards.study}"
     script:
@@ -140,7 +140,7 @@ rule plot_dice_cost:
         "../envs/medley.yaml"
     params:
         study=shown("audited"),
-        split=audited_split,
+        split=said_by("audited", "split"),
         code=code_digest("medley.figures.dice_cost", "medley.results.read"),
     message:
         "Plotting Dice against cost of {wildcards.study}"
@@ -179,9 +179,9 @@ rule plot_combinations:
 
 rule plot_triplets:
     input:
-        metrics=combined_file("metrics.csv"),
+        metrics=combined_files("metrics.csv", alone=True),
         cases=cases_of_study,
-        probabilities=combined_file("probabilities"),
+        probabilities=combined_files("probabilities", alone=True),
     output:
         png=report(
             "<results>/{study}/figures/triplets.png",
@@ -200,7 +200,7 @@ rule plot_triplets:
     params:
         study=shown("audited"),
         sources=sources_of_study,
-        code=lambda w: [code_digest("medley.figures.triplets"), overlays_code(w)],
+        code=readers_code("medley.figures.triplets"),
     message:
         "Plotting truth, prediction and difference of {wildcards.study}"
     script:
@@ -313,7 +313,7 @@ rule plot_quality:
     conda:
         "../envs/medley.yaml"
     params:
-        study=shown("audited"),
+        study=shown("audited", every_dataset=True),
         code=code_digest("medley.figures.quality", "medley.results.read"),
     message:
         "Plotting what the inspection of {wildcards.study} found"

@@ -94,7 +94,7 @@ rule tabulate_cost:
     conda:
         "../envs/medley.yaml"
     params:
-        study=shown("audited"),
+        study=shown("audited", every_dataset=True),
         members=lambda w: STUDIES[w.study]["configured"],  # also those that are not run
         code=code_digest("medley.tables.cost", "medley.results.read"),
     message:
@@ -129,7 +129,7 @@ rule tabulate_dice:
     params:
         study=shown("as_reported"),
         splits=splits_shown,
-        epsilon=lambda w: protocol_of(w.study, "as_reported")["dice_epsilon"],
+        epsilon=said_by("as_reported", "dice_epsilon"),
         bootstrap=CONFIG["bootstrap"],
         code=code_digest("medley.tables.dice_text", "medley.results.read"),
     message:
@@ -165,7 +165,7 @@ rule tabulate_leakage:
         as_reported=shown("as_reported"),
         audited=shown("audited"),
         splits=splits_shown,
-        epsilon=lambda w: protocol_of(w.study, "as_reported")["dice_epsilon"],
+        epsilon=said_by("as_reported", "dice_epsilon"),
         bootstrap=CONFIG["bootstrap"],
         code=code_digest("medley.tables.leakage_text", "medley.results.read"),
     message:
@@ -201,8 +201,8 @@ rule tabulate_organs:
         as_reported=shown("as_reported"),
         audited=shown("audited"),
         splits=splits_shown,
-        epsilon=lambda w: protocol_of(w.study, "as_reported")["dice_epsilon"],
-        weights=score_weights,
+        epsilon=said_by("as_reported", "dice_epsilon"),
+        weights=said_by("audited", "score"),
         bootstrap=CONFIG["bootstrap"],
         code=code_digest("medley.tables.organs_text", "medley.results.read"),
     message:
@@ -239,7 +239,7 @@ rule tabulate_encoders:
     params:
         study=shown("as_reported"),
         bootstrap=CONFIG["bootstrap"],
-        code=code_digest("medley.tables.grid_slice_text", "medley.results.read"),
+        code=code_digest("medley.tables.grid_slice_files"),
     message:
         "Tabulating encoders as reported of {wildcards.study}"
     script:
@@ -274,7 +274,7 @@ rule tabulate_losses:
     params:
         study=shown("as_reported"),
         bootstrap=CONFIG["bootstrap"],
-        code=code_digest("medley.tables.grid_slice_text", "medley.results.read"),
+        code=code_digest("medley.tables.grid_slice_files"),
     message:
         "Tabulating losses as reported of {wildcards.study}"
     script:

@@ -532,6 +532,26 @@ def test_a_file_laid_over_may_take_datasets_that_another_preset_names(raw):
     assert problems(raw) == ["presets.small.studies.cine.datasets: no dataset 'mores'; did you mean 'more'?"]
 
 
+def test_a_protocol_takes_all_datasets_or_those_that_it_names(raw):
+    study = raw["studies"]["cine"]
+    raw["datasets"]["more"] = raw["datasets"]["hearts"]
+    study["datasets"] = ["more", "hearts"]
+    study["protocols"]["audited"]["datasets"] = ["hearts", "more"]
+    study["protocols"]["as_reported"]["datasets"] = ["hearts"]
+    protocols = config.resolve(raw)["studies"]["cine"]["protocols"]
+    assert [protocols[name]["datasets"] for name in ("as_reported", "audited")] == [["hearts"], ["more", "hearts"]]
+
+    study["protocols"]["audited"]["datasets"] = ["hearts"]
+    assert problems(raw) == [
+        "studies.cine.datasets: no protocol takes 'more'; add it to the datasets of one, or remove it here"
+    ]
+    study["datasets"] = ["more"]
+    del study["protocols"]["audited"]["datasets"]
+    assert problems(raw) == ["studies.cine.protocols.as_reported.datasets: none of those that run; add one of more"]
+    study["protocols"]["as_reported"]["datasets"] = ["mores"]
+    assert problems(raw)[0] == ("studies.cine.protocols.as_reported.datasets: no dataset 'mores'; did you mean 'more'?")
+
+
 def test_what_is_not_written_of_recipes_and_members_is_absent(raw):
     """A default would change every finished training."""
     resolved = config.resolve(raw)

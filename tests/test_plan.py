@@ -22,8 +22,18 @@ def config():
                 "ensembles": {"mean": {"members": ["b", "c"]}, "pair": {"members": ["a", "b"]}},
                 "not_run": {"gone": "weights missing", "gone-mean": "left out"},
                 "protocols": {
-                    "as_reported": {"split": "single", "predictors": ["mean", "gone", "a"], "batches": 25},
-                    "audited": {"split": "folds", "predictors": ["gone-mean", "pair"], "tolerance": 2.0},
+                    "as_reported": {
+                        "datasets": ["inner", "outer"],
+                        "split": "single",
+                        "predictors": ["mean", "gone", "a"],
+                        "batches": 25,
+                    },
+                    "audited": {
+                        "datasets": ["inner", "outer"],
+                        "split": "folds",
+                        "predictors": ["gone-mean", "pair"],
+                        "tolerance": 2.0,
+                    },
                 },
             }
         }
@@ -36,12 +46,12 @@ def test_folds(config):
 
 
 def test_splits_are_those_that_a_protocol_uses(config):
-    assert plan.splits_of(config, "cine") == ["single", "folds"]
+    assert plan.splits_of(config, "cine", "inner") == ["single", "folds"]
 
 
 def test_members_are_trained_for_themselves_or_for_an_ensemble(config):
-    assert plan.members(config, "cine", "single") == ["a", "b", "c"]
-    assert plan.members(config, "cine", "folds") == ["a", "b"]
+    assert plan.members(config, "cine", "inner", "single") == ["a", "b", "c"]
+    assert plan.members(config, "cine", "inner", "folds") == ["a", "b"]
 
 
 def test_trainings(config):
@@ -53,9 +63,25 @@ def test_trainings(config):
     assert not any(training.split == "folds" and training.member == "c" for training in trainings)
 
 
+def test_a_protocol_may_take_fewer_datasets(config):
+    config["studies"]["cine"]["protocols"]["audited"]["datasets"] = ["outer"]
+    assert plan.splits_of(config, "cine", "inner") == ["single"]
+    # inner: 2 seeds × 3 members × 1 fold; outer besides: 2 seeds × 2 members × 3 folds
+    trainings = plan.trainings(config, "cine")
+    assert [t.dataset for t in trainings].count("inner") == 2 * 3
+    assert [t.dataset for t in trainings].count("outer") == 2 * 3 + 2 * 2 * 3
+    assert {(e.dataset, e.predictor) for e in plan.evaluations(config, "cine")} == {
+        ("inner", "mean"),
+        ("inner", "a"),
+        ("outer", "mean"),
+        ("outer", "a"),
+        ("outer", "pair"),
+    }
+
+
 def test_predictors_are_judged_where_they_are_shown(config):
-    assert plan.predictors(config, "cine", "single") == [("ensembles", "mean"), ("members", "a")]
-    assert plan.predictors(config, "cine", "folds") == [("ensembles", "pair")]
+    assert plan.predictors(config, "cine", "outer", "single") == [("ensembles", "mean"), ("members", "a")]
+    assert plan.predictors(config, "cine", "outer", "folds") == [("ensembles", "pair")]
     evaluations = plan.evaluations(config, "cine")
     assert len(evaluations) == 2 * 2 * 3
     assert evaluations[0] == plan.Evaluation("inner", "single", "ensembles", "mean", 0)
@@ -63,7 +89,11 @@ def test_predictors_are_judged_where_they_are_shown(config):
 
 def test_two_protocols_on_one_split_share_what_they_show(config):
     config["studies"]["cine"]["protocols"]["audited"] |= {"split": "single", "predictors": ["a", "pair"]}
-    assert plan.predictors(config, "cine", "single") == [("ensembles", "mean"), ("members", "a"), ("ensembles", "pair")]
+    assert plan.predictors(config, "cine", "inner", "single") == [
+        ("ensembles", "mean"),
+        ("members", "a"),
+        ("ensembles", "pair"),
+    ]
     assert len(plan.trainings(config, "cine")) == 2 * 2 * 3
     assert plan.said(config, "cine", "single", "a", "batches") == 25
     assert plan.said(config, "cine", "single", "pair", "batches") is None

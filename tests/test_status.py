@@ -20,7 +20,7 @@ CONFIG = {
             "members": {"fpn": {"epochs": 4}, "unet": {"epochs": 10}},
             "ensembles": {},
             "not_run": {},
-            "protocols": {"audited": {"split": "folds", "predictors": ["fpn", "unet"]}},
+            "protocols": {"audited": {"datasets": ["acdc"], "split": "folds", "predictors": ["fpn", "unet"]}},
         }
     }
 }

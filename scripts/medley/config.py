@@ -221,7 +221,11 @@ def _study(name: str, study: Config, config: Config, exists: Callable[[str], boo
         "not_run": reasons,
         "random_start": {member: weights for member, weights in random_start.items() if member in run},
         "remarks": study.get("remarks", []),
-        "protocols": study["protocols"],
+        "protocols": {
+            key: protocol
+            | {"datasets": [name for name in study["datasets"] if name in protocol.get("datasets", [name])]}
+            for key, protocol in study["protocols"].items()
+        },
         "tables": study.get("tables", []),
         "figures": study.get("figures", []),
     }

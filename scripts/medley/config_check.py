@@ -6,7 +6,7 @@ refuses are gone from what they get, so every key may be absent.
 
 import fnmatch
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from medley import config_known, config_members
@@ -54,6 +54,7 @@ def _problems(config: Config, known: Known) -> Iterator[str]:
     yield from config_members.narrow(config, known)
     for name, study in config.get("studies", {}).items():
         yield from _study(f"studies.{name}", study, config, known)
+        yield from _taken(f"studies.{name}", study, _sized(config, name, "datasets") or study.get("datasets", []))
 
 
 def _names(config: Config) -> Iterator[str]:
@@ -119,6 +120,23 @@ def _presets(config: Config) -> Iterator[str]:
                 yield f"{path}leave_out: {pattern!r} matches no member; {hint}"
 
 
+def _sized(config: Config, study: str, key: str) -> Any:
+    """Return what the preset that runs says of ``key`` for one study, None where it says nothing."""
+    return config.get("presets", {}).get(config.get("preset", ""), {}).get("studies", {}).get(study, {}).get(key)
+
+
+def _taken(path: str, study: Config, datasets: Collection[str]) -> Iterator[str]:
+    """Check that each protocol has one of the ``datasets`` that run, and each of these a protocol."""
+    protocols = study.get("protocols", {})
+    takes = {name: [d for d in datasets if d in protocol.get("datasets", [d])] for name, protocol in protocols.items()}
+    for name, taken in takes.items():
+        if datasets and not taken:
+            yield f"{path}.protocols.{name}.datasets: none of those that run; add one of {', '.join(datasets)}"
+    for dataset in datasets if protocols else ():
+        if not any(dataset in taken for taken in takes.values()):
+            yield f"{path}.datasets: no protocol takes {dataset!r}; add it to the datasets of one, or remove it here"
+
+
 def _study(path: str, study: Config, config: Config, known: Known) -> Iterator[str]:
     for dataset in study.get("datasets", []):
         yield from unknown(f"{path}.datasets", "dataset", dataset, config.get("datasets", {}))
@@ -135,7 +153,7 @@ def _study(path: str, study: Config, config: Config, known: Known) -> Iterator[s
             yield f"{path}.splits.{name}.test: parts have a test part; remove one of the two"
     yield from config_members.members(path, study, config, known)
     yield from _ensembles(path, study)
-    yield from _protocols(path, study)
+    yield from _protocols(path, study, config)
     yield from _needs(path, study, known)
     for key, names in (("tables", known.tables), ("figures", known.figures)):
         for name in study.get(key, []):
@@ -201,11 +219,13 @@ def _needs(path: str, study: Config, known: Known) -> Iterator[str]:
         yield f"{path}.protocols: dice_epsilon is {values}; write the same in all, since tables compare them"
 
 
-def _protocols(path: str, study: Config) -> Iterator[str]:
+def _protocols(path: str, study: Config, config: Config) -> Iterator[str]:
     names = {**study.get("members", {}), **study.get("ensembles", {})}
     for name, protocol in study.get("protocols", {}).items():
         where = f"{path}.protocols.{name}"
         if "split" in protocol:
             yield from unknown(f"{where}.split", "split", protocol["split"], study.get("splits", {}))
+        for dataset in protocol.get("datasets", []):
+            yield from unknown(f"{where}.datasets", "dataset", dataset, config.get("datasets", {}))
         for predictor in protocol.get("predictors", []):
             yield from unknown(f"{where}.predictors", "member or ensemble", predictor, names)

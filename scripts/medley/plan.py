@@ -1,6 +1,6 @@
 """What is to be made: pure functions over the resolved configuration (see medley.config.resolve).
 
-A member is trained on the split of every protocol that shows it, itself or through an ensemble.
+A member is trained on the split and the datasets of every protocol that shows it, itself or through an ensemble.
 """
 
 from collections.abc import Mapping
@@ -50,10 +50,19 @@ def folds(config: Config, study: str, split: str) -> list[int]:
     return list(range(config["studies"][study]["splits"][split].get("folds", 1)))
 
 
-def splits_of(config: Config, study: str) -> list[str]:
-    """Return the splits that a protocol uses, in configured order."""
-    used = {protocol["split"] for protocol in config["studies"][study]["protocols"].values()}
-    return [split for split in config["studies"][study]["splits"] if split in used]
+def splits_of(config: Config, study: str, dataset: str) -> list[str]:
+    """Return the splits that a protocol uses on ``dataset``, in configured order."""
+    splits = config["studies"][study]["splits"]
+    return [split for split in splits if protocols_on(config, study, dataset, split)]
+
+
+def protocols_on(config: Config, study: str, dataset: str, split: str) -> list[str]:
+    """Return the protocols that use ``split`` of ``dataset``, in configured order."""
+    return [
+        name
+        for name, protocol in config["studies"][study]["protocols"].items()
+        if protocol["split"] == split and dataset in protocol["datasets"]
+    ]
 
 
 def kind(config: Config, study: str, predictor: str) -> str:
@@ -64,12 +73,11 @@ def kind(config: Config, study: str, predictor: str) -> str:
     raise KeyError(predictor)
 
 
-def predictors(config: Config, study: str, split: str) -> list[tuple[str, str]]:
-    """Return (kind, name) of the predictors that run and are shown on ``split``, each once."""
+def predictors(config: Config, study: str, dataset: str, split: str) -> list[tuple[str, str]]:
+    """Return (kind, name) of the predictors that run and are shown on ``split`` of ``dataset``, each once."""
     found = {
         predictor: None
-        for name, protocol in config["studies"][study]["protocols"].items()
-        if protocol["split"] == split
+        for name in protocols_on(config, study, dataset, split)
         for predictor in shown(config, study, name).predictors
     }
     return list(found)
@@ -93,11 +101,10 @@ def members_shown(config: Config, study: str, protocol: str) -> set[str]:
     }
 
 
-def members(config: Config, study: str, split: str) -> list[str]:
-    """Return the members needed on ``split``, themselves or in an ensemble, in configured order."""
-    protocols = config["studies"][study]["protocols"]
-    on_it = [name for name, protocol in protocols.items() if protocol["split"] == split]
-    needed = {member for name in on_it for member in members_shown(config, study, name)}
+def members(config: Config, study: str, dataset: str, split: str) -> list[str]:
+    """Return the members needed on ``split`` of ``dataset``, themselves or in an ensemble, in configured order."""
+    protocols = protocols_on(config, study, dataset, split)
+    needed = {member for name in protocols for member in members_shown(config, study, name)}
     return [member for member in config["studies"][study][MEMBERS] if member in needed]
 
 
@@ -106,8 +113,8 @@ def trainings(config: Config, study: str) -> list[Training]:
     return [
         Training(dataset, split, member, fold, seed)
         for dataset in config["studies"][study]["datasets"]
-        for split in splits_of(config, study)
-        for member in members(config, study, split)
+        for split in splits_of(config, study, dataset)
+        for member in members(config, study, dataset, split)
         for fold in folds(config, study, split)
         for seed in config["studies"][study]["seeds"]
     ]
@@ -118,8 +125,8 @@ def evaluations(config: Config, study: str) -> list[Evaluation]:
     return [
         Evaluation(dataset, split, group, name, seed)
         for dataset in config["studies"][study]["datasets"]
-        for split in splits_of(config, study)
-        for group, name in predictors(config, study, split)
+        for split in splits_of(config, study, dataset)
+        for group, name in predictors(config, study, dataset, split)
         for seed in config["studies"][study]["seeds"]
     ]
 
@@ -137,8 +144,8 @@ def unused_members(config: Config) -> list[str]:
     used = {
         (study, member)
         for study in config["studies"]
-        for split in splits_of(config, study)
-        for member in members(config, study, split)
+        for protocol in config["studies"][study]["protocols"]
+        for member in members_shown(config, study, protocol)
     }
     return [
         f"{study}/{member}"
