@@ -6,7 +6,8 @@ from typing import Any
 
 from medley.log import job
 from medley.provenance import write_provenance
-from medley.results.read import read_metrics, read_phases, read_stores
+from medley.results.cases import are_pictures
+from medley.results.read import read_case_tables, read_metrics, read_phases, read_stores
 from medley.results.study import Study
 from medley.tables import audited, audited_text
 from medley.tables.write import write_table
@@ -22,9 +23,13 @@ def main(
     tolerance: float,
     bootstrap: int,
 ) -> None:
-    """Write the table to ``csv`` and beside it, its provenance to ``provenance``; ``tolerance`` in mm."""
+    """Write the table to ``csv`` and beside it, its provenance to ``provenance``.
+
+    ``tolerance`` is in mm, of pictures in pixels.
+    """
     shown, stores = Study(**study), read_stores(arrays)
-    numbers = audited.numbers(read_metrics(metrics), read_phases(cases), stores, shown, bootstrap)
+    pictures = [name for name, table in read_case_tables(cases).items() if are_pictures(table.values())]
+    numbers = audited.numbers(read_metrics(metrics), read_phases(cases), stores, shown, bootstrap, pictures)
     write_table(audited_text.table(numbers, shown, tolerance), csv)
     settings = {"study": study, "tolerance": tolerance, "bootstrap": bootstrap}
     write_provenance(provenance, settings, [*metrics, *cases, *(Path(folder) / "index.json" for folder in arrays)])

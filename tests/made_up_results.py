@@ -112,6 +112,7 @@ def native_metrics(patients=6, parts=("test", "out_of_fold")):
     for part in parts:
         for case, patient, phase in names(patients):
             ease = generator.normal(0, 0.03) - (0.03 if phase == "ES" else 0)
+            fold = pd.NA if part == "test" else int(patient[-3:]) % 2
             for predictor, quality in QUALITY.items():
                 labels = ("RV", "MYO", "LV", "heart") if "4class" in predictor else ("heart",)
                 for label in labels:
@@ -128,8 +129,9 @@ def native_metrics(patients=6, parts=("test", "out_of_fold")):
                         "recall": dice,
                         "volume_difference": float(generator.normal(-3, 5)),
                     }
-                    rows += [metric_row(predictor, part, case, patient, label, key, v) for key, v in values.items()]
-    return pd.DataFrame(rows).astype({"seed": "Int64"})
+                    measured = [metric_row(predictor, part, case, patient, label, key, v) for key, v in values.items()]
+                    rows += [row | {"fold": fold} for row in measured]
+    return pd.DataFrame(rows).astype({"fold": "Int64", "seed": "Int64"})
 
 
 def accuracies(patients=5, batches=25):

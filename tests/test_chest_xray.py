@@ -229,6 +229,25 @@ def test_second_hospital_shows_its_pictures_otherwise(cases: list[Case]) -> None
     assert black["testing"] > black["training"] + 0.1  # beyond the collimated field
 
 
+def window_dice(cases: list[Case]) -> tuple[float, float]:
+    """Return the mean Dice of a window of grey, the best for the first hospital, there and in the second one."""
+    windows = [(low, high) for low in range(0, 250, 10) for high in range(low + 10, 265, 10)]
+    dice = {"training": np.zeros(len(windows)), "testing": np.zeros(len(windows))}
+    parts = Counter(case.part for case in cases)
+    for case in cases:
+        image, truth = chest_xray.read_image(case)[0, 0], chest_xray.read_mask(case)[0] == 1
+        guesses = [(image >= low) & (image < high) for low, high in windows]
+        found = [2 * (guess & truth).sum() / (guess.sum() + truth.sum()) for guess in guesses]
+        dice[case.part] += np.array(found) / parts[case.part]
+    best = dice["training"].argmax()
+    return dice["training"][best], dice["testing"][best]
+
+
+def test_what_was_learnt_in_the_first_hospital_is_worth_less_in_the_second_but_not_nothing(cases: list[Case]) -> None:
+    inside, outside = window_dice(sound(cases))
+    assert inside > 0.5 and 0.1 < outside < 0.65 * inside
+
+
 def test_no_threshold_finds_the_lungs(cases: list[Case]) -> None:
     for case in sound(cases):
         image, truth = chest_xray.read_image(case)[0, 0], chest_xray.read_mask(case)[0] == 1
@@ -345,3 +364,17 @@ def test_all_real_pictures(real: Path) -> None:
         ring = ndimage.binary_dilation(mask, iterations=12) & (mask == 0) & (image[0, 0] > 0)
         assert image[0, 0][mask == 1].mean() < image[0, 0][ring].mean()
         assert chest_xray.between(case) < 0.05
+
+
+@pytest.mark.real
+def test_real_hospitals_differ_as_the_phantoms_do(real: Path, cases: list[Case]) -> None:
+    pictures = chest_xray.index(real / "CXR")[::6]
+    inside, outside = window_dice(pictures)
+    assert inside > 0.5 and 0.1 < outside < 0.65 * inside
+    for part in ("training", "testing"):
+        greys = []
+        for chosen in (pictures, sound(cases)):
+            of_part = [case for case in chosen if case.part == part]
+            images = [chest_xray.read_image(case)[chest_xray.read_mask(case)[None] == 1] for case in of_part]
+            greys.append(np.mean([grey.mean() for grey in images]))
+        assert greys[0] == pytest.approx(greys[1], abs=20)

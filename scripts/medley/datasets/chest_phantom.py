@@ -2,7 +2,8 @@
 
 Not a simulation: shapes and grey values that a reader of such pictures expects, with what makes them hard: ribs,
 clavicles and vessels across the lungs, lungs that are opaque in part, gas below the diaphragm that looks like lung,
-black beyond the body that looks like it too, and a second hospital with other contrast, noise and collimation.
+black beyond the body that looks like it too, and a second hospital with other contrast, noise and collimation, in
+whose pictures chests stand higher.
 As at the source, a mask leaves out what the heart and the diaphragm cover, and goes on behind an opacity.
 
 Lengths are 1/256 of the picture's height, y and x from its middle; the image's left is the patient's right. Grey is
@@ -45,11 +46,13 @@ class Scanner:
     """How a hospital takes and shows its pictures."""
 
     gamma: float
+    gain: float  # after gamma; what it carries beyond 1 is white
     lung: float  # grey of a lung without anything in it
     noise: float
     blur: float
     field: tuple[float, float, float, float]  # top, bottom, left, right edge of the collimated field
     turned: float  # the field's, in radians
+    raised: float  # by how much higher a chest is shown
     labels: bool  # white boxes with the view, beside the letter for the side
 
 
@@ -88,17 +91,36 @@ def draw_chest(tuberculosis: bool, rng: Generator) -> Chest:
 def draw_scanner(hospital: str, rng: Generator) -> Scanner:
     """Return how ``hospital`` (CHNCXR, MCUCXR) takes one picture."""
     if hospital == "CHNCXR":
-        field = (-140.0, rng.uniform(124, 140), -140.0, 140.0)
-        return Scanner(rng.uniform(0.8, 1.1), rng.uniform(0.28, 0.42), rng.uniform(0.006, 0.02), 0.5, field, 0.0, False)
-    bottom, side = rng.uniform(70, 118), rng.uniform(106, 128)
-    field = (rng.uniform(-132, -120), bottom, -side, side + rng.uniform(-12, 4))
-    turned = rng.normal(0, 0.02)
-    return Scanner(rng.uniform(1.5, 2.4), rng.uniform(0.14, 0.3), rng.uniform(0.012, 0.03), 0.9, field, turned, True)
+        return Scanner(
+            gamma=rng.uniform(0.8, 1.1),
+            gain=rng.uniform(1.05, 1.2),
+            lung=rng.uniform(0.28, 0.42),
+            noise=rng.uniform(0.006, 0.02),
+            blur=0.5,
+            field=(-140.0, rng.uniform(124, 140), -140.0, 140.0),
+            turned=0.0,
+            raised=0.0,
+            labels=False,
+        )
+    # Lungs and what is around them come out as grey, on average, as in real pictures of Montgomery.
+    side = rng.uniform(112, 140)
+    return Scanner(
+        gamma=rng.uniform(1.5, 2.0),
+        gain=rng.uniform(1.3, 1.5),
+        lung=rng.uniform(0.2, 0.32),
+        noise=rng.uniform(0.01, 0.025),
+        blur=0.8,
+        field=(rng.uniform(-140, -124), rng.uniform(84, 140), -side, side + rng.uniform(-12, 4)),
+        turned=rng.normal(0, 0.02),
+        raised=rng.uniform(0, 20),
+        labels=True,
+    )
 
 
 def render(chest: Chest, scanner: Scanner, size: tuple[int, int], pixel: float, rng: Generator) -> tuple[Field, Inside]:
     """Return the image (0 to 1) and where the lungs are, both of ``size`` (rows, columns); ``pixel`` is in lengths."""
     upright = grid(size, pixel)
+    chest = dataclasses.replace(chest, shift=(chest.shift[0] - scanner.raised, chest.shift[1]))
     y, x = _turned(upright[0] - chest.shift[0], upright[1] - chest.shift[1], chest.tilt)
     y, x = bent(y, x, 2.5, 90, rng)
     texture = smooth_noise(size, 3 / pixel, rng)
@@ -244,8 +266,7 @@ def _bone(distance: Field, half: float, pixel: float) -> Field:
 def _developed(image: Field, scanner: Scanner, upright: tuple[Field, Field], pixel: float, rng: Generator) -> Field:
     """Return ``image`` as a hospital shows it: contrast, blur, noise, collimation, markers."""
     y, x = upright
-    shown = np.clip(ndimage.gaussian_filter(image, scanner.blur / pixel), 0, 1) ** scanner.gamma
-    shown = shown * rng.uniform(1.05, 1.2)
+    shown = np.clip(ndimage.gaussian_filter(image, scanner.blur / pixel), 0, 1) ** scanner.gamma * scanner.gain
     noise = ndimage.gaussian_filter(rng.standard_normal(image.shape, dtype=np.float32), 0.5)
     shown += scanner.noise * (0.5 + shown) * noise / noise.std()
     down, right = _turned(y, x, scanner.turned)

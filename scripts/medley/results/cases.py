@@ -6,11 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from medley.cases import Case
+
 PART_ORDER = ("test", "out_of_fold")  # the first one present is judged
 MEAN = "mean"  # in the place of a label: the average over the predictor's own labels
 ALL = "all"  # in the place of a phase: every case
 MEASURED = ("dice", "iou", "hd", "hd95", "assd", "nsd", "precision", "recall", "volume_difference")
 METRICS = (*MEASURED, "volume_error")
+VOLUMES = ("volume_difference", "volume_error")
 KEYS = ["dataset", "part", "predictor", "label", "case", "patient"]
 
 
@@ -43,6 +46,14 @@ def native_cases(metrics: pd.DataFrame) -> pd.DataFrame:
     wide["volume_error"] = wide["volume_difference"].abs()
     how = {**dict.fromkeys(METRICS, "mean"), **dict.fromkeys(("judged", "left_out", "one_empty"), "sum")}
     return wide.groupby(level=KEYS, sort=True).agg(how).reset_index()
+
+
+def are_pictures(cases: Iterable[Case]) -> bool:
+    """Return whether all ``cases`` are single slices of 1 by 1 mm, as readers list pictures.
+
+    A picture's true size is not known. What is said of its pixels holds just as well where they do measure 1 mm.
+    """
+    return all(case.shape[2] == 1 and case.spacing == (1.0, 1.0, 1.0) for case in cases)
 
 
 def outside_share(index: Mapping[str, Any] | None, cases: Iterable[str]) -> float:

@@ -4,25 +4,26 @@ Averages are taken over cases within a label, then over labels. Intervals come f
 resamples patients.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from medley.results.cases import ALL, MEAN, METRICS, PART_ORDER, judged_part, outside_share, per_case
+from medley.results.cases import ALL, MEAN, METRICS, PART_ORDER, VOLUMES, judged_part, outside_share, per_case
 from medley.results.study import Study
 from medley.tables.compare import means_with_intervals, minus
 
 NEEDS = {"audited": ("tolerance",)}  # keys of protocols
 SIGNED = "volume_difference"  # of opposite signs it would cancel over labels
 TO_BEST = "dice_to_best"
-COUNTS = ("cases", "patients", "left_out", "one_empty", "seeds")
+COUNTS = ("cases", "patients", "left_out", "one_empty", "seeds", "folds")
+MILLIMETRES, PIXELS = "mm", "pixels"
 ENDS = ("", "_low", "_high")
 NUMBERS = tuple(f"{metric}{end}" for metric in (*METRICS, TO_BEST) for end in ENDS)
-TEXTS = ("dataset", "part", "predictor", "label", "phase", "best", "recipe", "keep", "built_without", "note")
+TEXTS = ("dataset", "part", "unit", "predictor", "label", "phase", "best", "recipe", "keep", "built_without", "note")
 SHARE = "foreground_outside"
 COLUMNS = (
-    *("dataset", "part", "judged", "predictor", "label", "phase"),
+    *("dataset", "part", "judged", "unit", "predictor", "label", "phase"),
     *NUMBERS,
     *("best", *COUNTS, "recipe", SHARE, "keep", "built_without", "note"),
 )
@@ -39,21 +40,31 @@ def numbers(
     stores: Mapping[tuple[str, str], Mapping[str, Any]],
     study: Study,
     resamples: int,
+    pictures: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Return one row per dataset, part, predictor, label and phase; lengths in mm, volumes in ml.
+    """Return one row per dataset, part, predictor, label and phase; lengths in ``unit``, volumes in ml.
 
     ``metrics`` holds rows of ``metrics.csv``, ``phases`` each dataset's cases' phases, ``stores`` the
     indices of the array stores by dataset and recipe. Labels are followed by ``mean`` where a predictor
     has several, phases by ``all``. ``foreground_outside`` is the share of the part's true foreground
-    outside the window of the predictor's recipe. A predictor that is not run has a row that says so.
+    outside the window of the predictor's recipe, ``folds`` the number of folds that networks were trained on.
+    A predictor that is not run has a row that says so. The size of the datasets ``pictures`` is not known:
+    their lengths are in pixels, and they have no volumes.
     """
     cases = per_case(metrics, phases)
     seeds = metrics["seed"].nunique()
     rows: list[dict[str, Any]] = []
     for dataset in study.datasets:
         here = cases[cases["dataset"] == dataset]
+        if dataset in pictures:
+            here = here.drop(columns=list(VOLUMES))
+        of_all: dict[str, Any] = {
+            "dataset": dataset,
+            "unit": PIXELS if dataset in pictures else MILLIMETRES,
+            "folds": metrics.loc[metrics["dataset"] == dataset, "fold"].nunique(),
+        }
         for part in (part for part in PART_ORDER if part in set(here["part"])):
-            place: dict[str, Any] = {"dataset": dataset, "part": part, "judged": int(part == judged_part(here))}
+            place = of_all | {"part": part, "judged": int(part == judged_part(here))}
             groups = {str(name): own for name, own in here[here["part"] == part].groupby("predictor")}
             for name in study.predictors:
                 about = place | {"predictor": name}

@@ -5,11 +5,17 @@ from typing import Any
 
 import pandas as pd
 
-from medley.results.cases import ALL, MEAN
+from medley.results.cases import ALL, MEAN, VOLUMES
 from medley.results.study import Study
+from medley.tables.audited import MILLIMETRES, PIXELS
 from medley.tables.write import MISSING, Table, View, count, notes_of, number, records, title, with_interval
 
-PART_NOTES = {"test": "test cases, mean over the folds' networks", "out_of_fold": "out-of-fold predictions"}
+FOLDS_NOTES = {"test": "test cases, mean over the folds' networks", "out_of_fold": "out-of-fold predictions"}
+SPLIT_NOTES = {"test": "test cases", "out_of_fold": "validation cases"}  # of a single split
+VOLUME_NOTE = (
+    "Volume difference: predicted minus true; not averaged over labels, whose signs would cancel. "
+    "Volume error: its absolute value in each case, averaged."
+)
 MARK_NOTES = {
     "test": "† its epoch was chosen on validation cases, not on the test cases shown.",
     "out_of_fold": "† these very cases chose its epoch: optimistic.",
@@ -19,32 +25,43 @@ NAMES = {
     "iou": "IoU",
     "precision": "precision",
     "recall": "recall",
-    "hd": "HD (mm)",
-    "hd95": "HD95 (mm)",
-    "assd": "ASSD (mm)",
+    "hd": "HD",
+    "hd95": "HD95",
+    "assd": "ASSD",
     "nsd": "NSD",
     "volume_difference": "volume difference (ml)",
     "volume_error": "volume error (ml)",
 }
 DIGITS = {"hd": 1, "hd95": 1, "assd": 2, "volume_difference": 1, "volume_error": 1}  # of all others 3
+LENGTHS = ("hd", "hd95", "assd")
 OVERLAP = ("dice", "iou", "precision", "recall")
-SURFACE = ("hd", "hd95", "assd", "nsd", "volume_difference", "volume_error")
+SURFACE = (*LENGTHS, "nsd")
 BY_PHASE = ("dice", "hd95", "nsd")
 MARKED = "best_validation_loss"
 
 
 def table(frame: pd.DataFrame, study: Study, tolerance: float) -> Table:
-    """Return what is printed of ``frame`` (see ``audited.numbers``); ``tolerance`` in mm."""
+    """Return what is printed of ``frame`` (see ``audited.numbers``); ``tolerance`` in its units."""
     judged = frame[frame["judged"] == 1]
     whole = records(judged[judged["phase"].isin([ALL]) | judged["label"].isna()])
+    heads = NAMES | {metric: f"{NAMES[metric]} ({_unit(judged)})" for metric in LENGTHS}
+    heading, metrics = ("Surface and volume", (*SURFACE, *VOLUMES)) if _has_volumes(judged) else ("Surface", SURFACE)
     views = [
         View.over_datasets("Overlap", pd.DataFrame([_overlap(row) for row in whole]), text=2),
-        View.over_datasets("Surface and volume", pd.DataFrame([_surface(row) for row in whole]), text=2),
+        View.over_datasets(heading, pd.DataFrame([_surface(row, metrics, heads) for row in whole]), text=2),
     ]
     phases = [phase for phase in judged["phase"].dropna().unique() if phase != ALL]
     if phases:
-        views.append(View.over_datasets("By phase", _by_phase(judged, phases), text=2))
+        views.append(View.over_datasets("By phase", _by_phase(judged, phases, heads), text=2))
     return Table(title("audited", study), frame, tuple(views), _notes(judged, study, tolerance))
+
+
+def _unit(judged: pd.DataFrame) -> str:
+    return " or ".join(judged["unit"].unique())
+
+
+def _has_volumes(judged: pd.DataFrame) -> bool:
+    return bool((judged["unit"] == MILLIMETRES).any())
 
 
 def _names(row: Mapping[str, Any]) -> dict[str, str]:
@@ -70,44 +87,55 @@ def _overlap(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _surface(row: Mapping[str, Any]) -> dict[str, str]:
-    cells = _names(row) | {NAMES[metric]: _metric(row, metric) for metric in SURFACE}
-    return cells | ({NAMES[SURFACE[0]]: row["note"]} if row["note"] else {})
+def _surface(row: Mapping[str, Any], metrics: Sequence[str], heads: Mapping[str, str]) -> dict[str, str]:
+    cells = _names(row) | {heads[metric]: _metric(row, metric) for metric in metrics}
+    return cells | ({heads[metrics[0]]: row["note"]} if row["note"] else {})
 
 
-def _by_phase(judged: pd.DataFrame, phases: Sequence[str]) -> pd.DataFrame:
+def _by_phase(judged: pd.DataFrame, phases: Sequence[str], heads: Mapping[str, str]) -> pd.DataFrame:
     """Return one line per predictor and label, the phases of a metric side by side."""
     lines: dict[tuple[str, ...], dict[str, str]] = {}
-    columns = [f"{NAMES[metric]} {phase}" for metric in BY_PHASE for phase in phases]
+    columns = [f"{heads[metric]} {phase}" for metric in BY_PHASE for phase in phases]
     for row in records(judged[judged["phase"] != ALL]):
         names = _names(row)
         line = lines.setdefault(tuple(names.values()), names | dict.fromkeys(columns, MISSING))
         if row["note"]:
             line[columns[0]] = row["note"]
         else:
-            line |= {f"{NAMES[metric]} {row['phase']}": _metric(row, metric) for metric in BY_PHASE}
+            line |= {f"{heads[metric]} {row['phase']}": _metric(row, metric) for metric in BY_PHASE}
     return pd.DataFrame(list(lines.values()))
 
 
 def _notes(judged: pd.DataFrame, study: Study, tolerance: float) -> tuple[str, ...]:
-    patients = judged.groupby("dataset")["patients"].max()
+    counts = judged.groupby("dataset", sort=False)[["patients", "folds"]].max()
     parts = dict(judged[["dataset", "part"]].drop_duplicates().to_numpy())
     return (
-        *(f"{dataset}: {PART_NOTES[part]}, {count(patients[dataset])} patients." for dataset, part in parts.items()),
-        "On the native grid, spacing in mm. In brackets: 95 % interval from a bootstrap that resamples patients.",
+        *(
+            f"{dataset}: {(FOLDS_NOTES if folds > 1 else SPLIT_NOTES)[parts[dataset]]}, {count(patients)} patients."
+            for dataset, patients, folds in counts.itertuples()
+        ),
+        f"On the native grid. {_spacing(judged)} In brackets: 95 % interval from a bootstrap that resamples patients.",
         "Both masks empty: left out. One empty: Dice, IoU, NSD 0 and distances the image's diagonal. Both are counted.",
         "Averages: over cases within a label, then over labels (mean: over a predictor's own labels).",
         *_regions(judged, study),
         "HD95: the larger of the two directed 95th percentiles. ASSD: pooled over both surfaces. "
-        f"NSD: tolerance {number(tolerance, 1)} mm. Surfaces are voxel borders.",
-        "Volume difference: predicted minus true; not averaged over labels, whose signs would cancel. "
-        "Volume error: its absolute value in each case, averaged.",
+        f"NSD: tolerance {number(tolerance, 1)} {_unit(judged)}. Surfaces are voxel borders.",
+        *([VOLUME_NOTE] if _has_volumes(judged) else []),
         "Dice to best: minus the Dice of the member chosen out of fold among those of the same labels, paired by case.",
         *_marks(judged, parts),
         *_outside(judged),
         *notes_of(study),
         f"Seeds: {count(judged['seeds'].max())}; values are means over seeds, counts are sums.",
     )
+
+
+def _spacing(judged: pd.DataFrame) -> str:
+    """Return what lengths are measured in, by dataset where they differ."""
+    pictures = judged.loc[judged["unit"] == PIXELS, "dataset"].unique()
+    if not len(pictures):
+        return "Spacing in mm."
+    lengths = f"Spacing in mm; {', '.join(pictures)}: lengths" if _has_volumes(judged) else "Lengths"
+    return f"{lengths} in pixels, no volumes: a picture's size is not known."
 
 
 def _regions(judged: pd.DataFrame, study: Study) -> list[str]:
