@@ -24,14 +24,17 @@ def main(cases_file: str, quality_file: str, output: str, reader_name: str, reci
     entries = {}
     with whole_folder(output) as folder:
         for number, case in enumerate(cases.values(), start=1):
-            grid = preprocess.geometry(case.shape, case.spacing, recipe)
+            raw = source.read_image(case)
+            box = {"box": preprocess.nonzero_box(raw)} if "crop" in recipe else {}
+            grid = preprocess.geometry(case.shape, case.spacing, recipe, **box)
             truth = source.read_mask(case) if case.mask else np.zeros(grid.native, dtype=np.uint8)
             try:
-                image, mask = preprocess.preprocess(source.read_image(case), truth, grid, recipe)
+                image, mask = preprocess.preprocess(raw, truth, grid, recipe)
             except InputError as error:
                 raise InputError(f"{case.image}: {error}") from None
             entries[case.case] = {
                 **{key: getattr(case, key) for key in KNOWN},
+                **box,
                 "shape": case.shape,
                 "spacing": case.spacing,
                 "foreground": int(np.count_nonzero(truth)),
@@ -41,8 +44,7 @@ def main(cases_file: str, quality_file: str, output: str, reader_name: str, reci
             if number % 20 == 0 or number == len(cases):
                 logging.info("%d of %d cases", number, len(cases))
         store.write_index(folder, recipe, source.LABELS, entries)
-    lost = sum(entry["foreground_outside"] for entry in entries.values())
-    whole = sum(entry["foreground"] for entry in entries.values())
+    lost, whole = (sum(entry[key] for entry in entries.values()) for key in ("foreground_outside", "foreground"))
     logging.info("%.2f %% of the true foreground lies outside the recipe's window", 100 * lost / max(whole, 1))
 
 

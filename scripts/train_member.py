@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medley import augmentations, samples, splits, state, store, train
+from medley import adversary, augmentations, patches, splits, state, store, train
 from medley.files import sha256
 from medley.labels import with_regions
 from medley.log import job
+from medley.task import Task
 
 
 def main(
@@ -21,15 +22,16 @@ def main(
     task: dict[str, Any],
 ) -> None:
     """Train ``task`` (member, seed, threads) on the cases of ``fold`` and write the model into ``folder``."""
-    index = store.read_index(arrays)
+    index, member = store.read_index(arrays), task["member"]
     values = with_regions(index["labels"], regions)
-    member = task["member"]
     parts = {part: splits.read(split)[fold][part] for part in ("train", "validation")}
     changes = {"train": augmentations.build(member["augmentation"])} if "augmentation" in member else {}
     held = [
-        samples.Slices(arrays, cases, member["labels"], values, member["head"], changes.get(part))
+        patches.build(member, part == "train", arrays, cases, values, changes.get(part))
         for part, cases in parts.items()
     ]
+    if "adversary" in member:
+        task["domains"] = adversary.numbered({case: index["cases"][case]["vendor"] for case in parts["train"]})
     mark = state.fingerprint(
         {
             "task": task,
@@ -39,7 +41,7 @@ def main(
             "code": code,
         }
     )
-    train.train(train.Task(values=values, weights=weights, **task), *held, mark, folder)
+    train.train(Task(values=values, weights=weights, **task), *held, mark, folder)
 
 
 if "snakemake" in globals():

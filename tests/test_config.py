@@ -521,6 +521,15 @@ def test_a_preset_may_have_another_size_for_one_study(raw):
     assert config.resolve({**raw, "preset": "full"})["studies"]["cine"]["random_start"] == {}
 
 
+def test_a_preset_may_have_fewer_protocols_of_a_study(raw):
+    raw["presets"]["small"]["studies"] = {"cine": {"protocols": ["audited"]}}
+    assert list(config.resolve(raw)["studies"]["cine"]["protocols"]) == ["as_reported", "audited"]
+    raw["preset"] = "small"
+    assert list(config.resolve(raw)["studies"]["cine"]["protocols"]) == ["audited"]
+    raw["presets"]["small"]["studies"] = {"cine": {"protocols": ["audit"]}}
+    assert problems(raw) == ["presets.small.studies.cine.protocols: no protocol 'audit'; did you mean 'audited'?"]
+
+
 def test_a_file_laid_over_may_take_datasets_that_another_preset_names(raw):
     raw["datasets"]["more"] = raw["datasets"]["hearts"]
     raw["presets"]["small"]["studies"] = {"cine": {"datasets": ["more"]}}
@@ -530,6 +539,55 @@ def test_a_file_laid_over_may_take_datasets_that_another_preset_names(raw):
     raw |= {"preset": "full"}
     raw["presets"]["small"]["studies"] = {"cine": {"datasets": ["mores"]}}
     assert problems(raw) == ["presets.small.studies.cine.datasets: no dataset 'mores'; did you mean 'more'?"]
+
+
+PATCHED = {
+    "architecture": "generic_unet", "encoder": None, "weights": None, "patch": [256, 224], "patches": 100,
+    "foreground": 0.3,
+}  # fmt: skip
+
+
+@pytest.fixture
+def planned(monkeypatch):
+    """Let there be the network that is planned from its patch, and one that takes none."""
+    takes = frozenset({"patch", "patches", "foreground"})
+    more = {"generic_unet": Architecture(False, takes), "simple_cnn": Architecture(False)}
+    known = KNOWN._replace(architectures=KNOWN.architectures | more)
+    monkeypatch.setattr(config_known, "known", lambda: known)
+
+
+def patched(raw, **changes):
+    """Let the member unet of ``raw`` be one of patches, under a recipe of 1.25 mm, with ``changes``; None removes."""
+    raw["recipes"]["fine"] = {"intensity": "minmax", "spacing": [1.25, 1.25, None]}
+    own = raw["studies"]["cine"]["members"]["unet"] | PATCHED | {"recipe": "fine"} | changes
+    raw["studies"]["cine"]["members"]["unet"] = {key: value for key, value in own.items() if value is not None}
+    return raw
+
+
+def test_patches_have_the_runs_size_and_their_recipes_spacing(raw, planned):
+    member = config.resolve(patched(raw))["studies"]["cine"]["members"]["unet"]
+    assert (member["patch"], member["patches"], member["spacing"]) == ([256, 224], 100, [1.25, 1.25, None])
+    raw["preset"] = "small"  # at half the size
+    raw["presets"]["small"]["studies"] = {"cine": {"patches": 7}}
+    member = config.resolve(raw)["studies"]["cine"]["members"]["unet"]
+    assert (member["patch"], member["patches"], member["spacing"]) == ([128, 96], 7, [2.5, 2.5, None])
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"patch": None, "patches": None, "foreground": None}, "unet: no 'patch'; add it"),
+        ({"architecture": "simple_cnn", "patch": None, "patches": None}, "unet.foreground: it has no `patch`"),
+        ({"patches": None}, "unet: no 'patches'; add it beside `patch`"),
+        ({"patch": [250, 224]}, "unet.patch: patch [250, 224]"),
+        ({"patch": [4, 4]}, "unet.patch: patch [4, 4] is too small for a U-Net"),
+        ({"patch": [64, 64, 8]}, "unet.patch: patch [64, 64, 8]: recipe 'fine' leaves the spacing of an axis open"),
+        ({"sampling": "combinations"}, "unet.sampling: patches are drawn by `foreground`; remove it"),
+        ({"architecture": "simple_cnn"}, "unet.patch: simple_cnn takes no 'patch'; remove it"),
+    ],
+)
+def test_what_is_wrong_with_patches(raw, planned, changes, line):
+    assert any(f"studies.cine.members.{line}" in problem for problem in problems(patched(raw, **changes)))
 
 
 def test_a_protocol_takes_all_datasets_or_those_that_it_names(raw):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from medley import contrast
 from medley.errors import InputError
-from medley.preprocess import geometry, preprocess, scale_intensity
+from medley.preprocess import geometry, nonzero_box, preprocess, scale_intensity
 
 PAD = {"intensity": "minmax", "spacing": None, "shape": [6, 4, 3]}
 RESIZED = {"intensity": "minmax", "spacing": None, "shape": None, "resize": [32, 48]}
@@ -42,6 +42,63 @@ def test_pad_and_crop_are_undone_exactly(shape, seed):
     back = grid.apply_mask(np.where(window, levels, 0))
     seen = grid.apply_mask(window.astype(np.uint8)) == 1
     np.testing.assert_array_equal(back[seen], (inside[1] * 255).astype(np.uint8)[seen])
+
+
+CROPPED = {"intensity": None, "crop": "nonzero", "spacing": None, "shape": None}
+
+
+@settings(max_examples=60, deadline=None)
+@given(shape=sizes, seed=st.integers(0, 2**32 - 1))
+def test_cropping_keeps_what_is_not_zero_and_is_undone_exactly(shape, seed):
+    rows, columns, slices = shape
+    generator = np.random.default_rng(seed)
+    image = generator.choice([0, 0, 0, 0, 0, 0, -1, 2], size=(2, slices, rows, columns)).astype(np.float32)
+    box = nonzero_box(image)
+    voxels = np.argwhere(image.any(axis=0))
+    if len(voxels):
+        assert [start for start, _ in box] == voxels.min(axis=0).tolist()
+        assert [stop - 1 for _, stop in box] == voxels.max(axis=0).tolist()
+    else:
+        assert list(box) == [(0, slices), (0, rows), (0, columns)]
+    grid = geometry(shape, (1.3, 1.3, 8), CROPPED, box)
+    there = grid.apply_image(image)
+    assert there.shape[1:] == grid.window == tuple(stop - start for start, stop in box)
+    np.testing.assert_array_equal(grid.undo(there, outside=[0, 0]), image)
+    mask = generator.integers(1, 4, size=image.shape[1:]).astype(np.uint8)
+    back = grid.undo(grid.apply_mask(mask)[None].astype(np.float32), outside=[9])[0]
+    np.testing.assert_array_equal(back, np.where(grid.inside(), mask, 9))
+
+
+def test_a_cropped_image_is_scaled_and_resampled_by_what_is_left_of_it():
+    recipe = {
+        "intensity": {"percentile": [0, 100]},
+        "crop": "nonzero",
+        "spacing": [1.5, 2.0, None],
+        "shape": [8, 8, None],
+    }
+    image = np.zeros((1, 3, 40, 30), dtype=np.float32)
+    image[:, 1:, 5:35, 10:26] = np.random.default_rng(0).normal(100, 7, size=(1, 2, 30, 16))
+    cropped = np.ascontiguousarray(image[:, 1:, 5:35, 10:26])
+    mask = (image[0] > 100).astype(np.uint8)
+    grid = geometry((40, 30, 3), (1.0, 1.0, 8.0), recipe, nonzero_box(image))
+    without = {key: value for key, value in recipe.items() if key != "crop"}
+    alone = geometry((30, 16, 2), (1.0, 1.0, 8.0), without)
+    found, expected = (
+        preprocess(image, mask, grid, recipe),
+        preprocess(cropped, np.ascontiguousarray(mask[1:, 5:35, 10:26]), alone, without),
+    )
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    probabilities = np.random.default_rng(1).random((2, 2, 8, 8), dtype=np.float32)
+    whole = grid.undo(probabilities, outside=[1, 0])
+    np.testing.assert_array_equal(whole[:, 1:, 5:35, 10:26], alone.undo(probabilities, outside=[1, 0]))
+    assert (whole[0, 0] == 1).all() and (whole[0, :, :5] == 1).all() and (whole[1, :, :, 26:] == 0).all()
+    assert grid.inside().sum() == alone.inside().sum()
+
+
+def test_metrics_on_the_grid_of_a_recipe_that_crops_are_refused():
+    with pytest.raises(InputError, match="a recipe with `crop` has a grid for each case"):
+        geometry((4, 4, 4), (1, 1, 1), CROPPED)
 
 
 def test_spacing_decides_the_resampled_size():

@@ -22,7 +22,7 @@ LIBRARY = ROOT / "scripts" / "medley"
 LOCK = (ROOT / "envs" / "requirements.txt").read_text(encoding="utf-8")
 # The modules of training and prediction.
 TORCH = {
-    "activations", "losses", "models", "optimisers", "outputs", "precision", "predict", "samples", "schedules",
+    "activations", "adversary", "deep_supervision", "losses", "models", "optimisers", "outputs", "precision", "predict", "samples", "schedules",
     "stages", "state", "train", "validation",
 }  # fmt: skip
 

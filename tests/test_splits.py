@@ -42,6 +42,26 @@ def folds_spec(folds, seed=0, test="official", stratify="pathology"):
     return {"folds": folds, "stratify": stratify, "test": test, "seed": seed}
 
 
+def test_a_vendor_may_be_left_out_of_all_but_the_official_test_part():
+    vendors = ["ge", "philips", "siemens"]
+    cases = [
+        dataclasses.replace(case(f"{part}-{number}", f"{part}-{number}", part=part), vendor=vendors[number % 3])
+        for part in ("training", "testing", "validation")
+        for number in range(30)
+    ]
+    specification = {"parts": {"train": 0.8, "validation": 0.2}, "test": "official", "stratify": None, "seed": 0}
+    rows = split_cases(cases, specification | {"without_vendor": "ge"})
+    vendor = {case.case: case.vendor for case in cases}
+    seen = {part: collections.Counter(vendor[row.case] for row in rows if row.part == part) for part in PARTS}
+    assert set(seen["train"]) == set(seen["validation"]) == {"philips", "siemens"}
+    assert seen["train"] + seen["validation"] == {"philips": 10, "siemens": 10}
+    assert seen["test"] == {"ge": 10, "philips": 10, "siemens": 10}
+    folds = split_cases(cases, {"folds": 2, "test": None, "stratify": None, "seed": 0, "without_vendor": "ge"})
+    assert {vendor[row.case] for row in folds if not row.case.startswith("testing")} == {"philips", "siemens"}
+    with pytest.raises(InputError, match="no case of 'canon'; the vendors are ge, philips, siemens"):
+        split_cases(cases, specification | {"without_vendor": "canon"})
+
+
 GROUPS = st.dictionaries(st.sampled_from(["NOR", "DCM", "HCM", "MINF", "RV"]), st.integers(1, 12), min_size=1)
 SEEDS = st.integers(0, 1000)
 

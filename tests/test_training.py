@@ -309,7 +309,7 @@ def test_pretrained_kernels_are_summed_for_one_channel(tmp_path):
 
 
 def test_unknown_architecture_names_the_known_ones():
-    with pytest.raises(InputError, match="'UNet9' is not known; known are deeplabv3plus, final_cnn, fpn, residual"):
+    with pytest.raises(InputError, match="'UNet9' is not known; known are deeplabv3plus, final_cnn, fpn, generic_unet"):
         models.module_name("UNet9")
 
 
@@ -352,7 +352,7 @@ def test_folder_without_index_is_no_store(tmp_path):
 
 def test_loss_that_is_not_finite_in_validation_stops_too(arrays, tmp_path, monkeypatch):
     monkeypatch.setattr(train.Run, "_train", lambda self: 0.5)
-    monkeypatch.setattr(train.Run, "_forward", lambda self, source, batch: [torch.tensor(float("nan"))] * 3)
+    monkeypatch.setattr(train.Run, "_forward", lambda self, source, batch: [torch.tensor(float("nan"))] * 4)
     with pytest.raises(InputError, match="loss became nan in epoch 1 on a batch of d"):
         run(arrays, tmp_path / "run")
 

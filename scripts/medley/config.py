@@ -125,6 +125,8 @@ def _overlay(config: Config) -> Config:
     for name, study in config["studies"].items():
         epochs = _sized(config, name, "epochs", preset.get("epochs"))
         study["datasets"] = _sized(config, name, "datasets", study["datasets"])
+        protocols = _sized(config, name, "protocols", study["protocols"])
+        study["protocols"] = {key: study["protocols"][key] for key in study["protocols"] if key in protocols}
         study["seeds"] = preset.get("seeds", study["seeds"])
         for split in study["splits"].values():
             if "folds" in split:
@@ -196,6 +198,7 @@ def _study(name: str, study: Config, config: Config, exists: Callable[[str], boo
         member: _member(defaults("member") | training | own) | {"width": width}
         for member, own in study["members"].items()
     }
+    members = {member: value | _patched(value, name, config) for member, value in members.items()}
     random_start = {}
     if _sized(config, name, "weights", "kept") is None:
         random_start = {member: value["weights"] for member, value in members.items() if value["weights"]}
@@ -239,6 +242,21 @@ def _member(member: Config) -> Config:
     return in_order("member", member)
 
 
+def _patched(member: Config, study: str, config: Config) -> Config:
+    """Return what a member of patches has otherwise: patches of the run's size and number, its recipe's spacing (mm).
+
+    From patch and spacing follow the stages of its network (see ``medley.topology``).
+    """
+    if "patch" not in member:
+        return {}
+    (rows, columns, *slices), scale = member["patch"], config["image_scale"]
+    if scale != 1:
+        rows, columns = _scaled(rows, scale), _scaled(columns, scale)
+    spacing = _recipe(config["recipes"][member["recipe"]], scale)["spacing"]
+    count = _sized(config, study, "patches", member["patches"])
+    return {"patch": [rows, columns, *slices], "patches": count, "spacing": spacing}
+
+
 def _reason(member: Config, exists: Callable[[str], bool]) -> str:
     """Return why a left-out member is not run."""
     weights = member["weights"]
@@ -250,8 +268,9 @@ def _split(split: Config) -> Config:
     kind = {"parts": split["parts"]} if "parts" in split else {"folds": split["folds"]}
     test = {} if "parts" in split and "test" not in split else {"test": split.get("test")}
     common = defaults("split") | split
-    special: Config = {key: split[key] for key in ("grouped", "labelled", "keep_test") if key in split}
-    return {**kind, "stratify": common["stratify"], **test, **special, "seed": common["seed"]}
+    special = ("grouped", "labelled", "without_vendor", "keep_test")
+    own: Config = {key: split[key] for key in special if key in split}
+    return {**kind, "stratify": common["stratify"], **test, **own, "seed": common["seed"]}
 
 
 def _ensemble(ensemble: Config, members: Config, run: Config) -> Config:

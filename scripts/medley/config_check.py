@@ -104,6 +104,9 @@ def _presets(config: Config) -> Iterator[str]:
     for name, preset in presets.items():
         for study, own in preset.get("studies", {}).items():
             yield from unknown(f"presets.{name}.studies", "study", study, studies)
+            for protocol in own.get("protocols", []):
+                known = studies.get(study, {}).get("protocols", {})
+                yield from unknown(f"presets.{name}.studies.{study}.protocols", "protocol", protocol, known)
             path, known = f"presets.{name}.studies.{study}.datasets", studies.get(study, {}).get("datasets", [])
             for dataset in own.get("datasets", []):
                 # Another preset than the one that runs may name datasets that a file laid over took from the study.

@@ -7,15 +7,17 @@ import fnmatch
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from medley import registry
+from medley import registry, topology
 from medley.config_known import Known, Options
 from medley.config_schema import defaults, suggestion, unknown
+from medley.errors import InputError
 
 Config = Mapping[str, Any]
 
 # Encoders of timm by its own names; segmentation-models-pytorch pins no weights for them.
 FROM_TIMM = "tu-"
 
+PLANNED = "generic_unet"  # the network that is planned from its patch
 MUST_BE_STATED = ("architecture", "labels", "recipe", "loss", "optimiser", "lr", "batch", "epochs", "keep")
 
 
@@ -49,6 +51,7 @@ def members(path: str, study: Config, config: Config, known: Known) -> Iterator[
     for name, own in study.get("members", {}).items():
         where, member = f"{path}.members.{name}", defaults("member") | study.get("training", {}) | own
         yield from _network(where, member, known)
+        yield from _patch(where, member, config)
         yield from _weights(f"{where}.weights", member, known)
         yield from _head(f"{where}.loss", member, known)
         yield from _intensity(f"{where}.augmentation", member, config, known)
@@ -108,6 +111,27 @@ def _network(path: str, member: Config, known: Known) -> Iterator[str]:
     options = frozenset[str]().union(*(each.options for each in known.architectures.values()))
     for key in sorted((options - network.options) & set(member)):
         yield f"{path}.{key}: {name} takes no {key!r}; remove it"
+
+
+def _patch(path: str, member: Config, config: Config) -> Iterator[str]:
+    """Check that a member of patches says what they are, and that its network can be planned for them."""
+    if "patch" not in member:
+        if member.get("architecture", "").lower() == PLANNED:
+            yield f"{path}: no 'patch'; add it ([rows, columns] or [rows, columns, slices]): its stages follow from it"
+        for key in ("patches", "foreground"):
+            if key in member:
+                yield f"{path}.{key}: it has no `patch`; add that, or remove it"
+        return
+    for key in ("patches", "foreground"):
+        if key not in member:
+            yield f"{path}: no {key!r}; add it beside `patch`"
+    if "sampling" in member:
+        yield f"{path}.sampling: patches are drawn by `foreground`; remove it"
+    recipe = config.get("recipes", {}).get(member.get("recipe", ""), {})
+    try:
+        topology.of_member({"recipe": "", **member, "spacing": recipe.get("spacing")})
+    except InputError as error:
+        yield f"{path}.patch: {error}"
 
 
 def _head(path: str, member: Config, known: Known) -> Iterator[str]:

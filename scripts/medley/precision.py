@@ -48,22 +48,24 @@ class Precision:
         }
 
 
-def choose() -> Precision:
+def choose(volumes: bool = False) -> Precision:
     """Return bfloat16 where GPU or processor has it, float16 on other GPUs, float32 on other processors.
 
+    ``volumes`` says that images have slices beside rows and columns: then the layout is theirs.
     Raises InputError in a job that was given a GPU which torch cannot use: it would hold it and train on the processor.
     """
+    layout = torch.channels_last_3d if volumes else torch.channels_last
     if torch.cuda.is_available():
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         compute = torch.bfloat16 if native else torch.float16
-        return Precision(torch.device("cuda"), compute, torch.channels_last)
+        return Precision(torch.device("cuda"), compute, layout)
     if DRIVER.exists() and os.environ.get("CUDA_VISIBLE_DEVICES", "") not in NO_GPU:
         raise InputError(
             f"this job has GPU {os.environ['CUDA_VISIBLE_DEVICES']}, which torch {torch.__version__} cannot use: "
             "`make doctor` on this node says why (with an older driver: make env TORCH_INDEX=URL)"
         )
     if BFLOAT16_FLAGS & processor_flags():
-        return Precision(torch.device("cpu"), torch.bfloat16, torch.channels_last)
+        return Precision(torch.device("cpu"), torch.bfloat16, layout)
     return Precision(torch.device("cpu"), torch.float32, torch.contiguous_format)
 
 

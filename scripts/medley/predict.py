@@ -33,15 +33,41 @@ class Predictor:
     def predict(self, image: Floats) -> Floats:
         """Return probabilities (classes, slices, rows, columns) of an image (channels, slices, rows, columns)."""
         started = time.monotonic()
-        slices = torch.from_numpy(np.array(np.moveaxis(image, 1, 0), order="C"))
-        logits = [
-            self.network(batch.to(self.device)).float().cpu() for batch in torch.split(slices, self.member["batch"])
-        ]
-        every = torch.cat(logits)
-        probabilities = every.softmax(1) if self.member["head"] == "softmax" else every.sigmoid()
-        self.images += len(slices)
+        logits = self._in_windows(image) if "patch" in self.member else self._of_slices(image)
+        probabilities = logits.softmax(0) if self.member["head"] == "softmax" else logits.sigmoid()
+        self.images += image.shape[1]
         self.seconds += time.monotonic() - started
-        return np.ascontiguousarray(np.moveaxis(probabilities.numpy(), 0, 1))
+        return np.ascontiguousarray(probabilities.numpy())
+
+    def _of_slices(self, image: Floats) -> torch.Tensor:
+        """Return logits (classes, slices, rows, columns) of whole slices, a batch at a time."""
+        slices = torch.from_numpy(np.array(np.moveaxis(image, 1, 0), order="C"))
+        batches = torch.split(slices, self.member["batch"])
+        return torch.cat([self.network(batch.to(self.device)).float().cpu() for batch in batches]).movedim(0, 1)
+
+    def _in_windows(self, image: Floats) -> torch.Tensor:
+        """Return logits (classes, slices, rows, columns) from a window of the patch's size that slides over the image.
+
+        Windows overlap by half and count less toward their border (a Gaussian, as in nnU-Net). What they reach
+        beyond the image is 0, as in training.
+        """
+        from monai.inferers.utils import sliding_window_inference  # takes seconds, which members without patches save
+
+        rows, columns, *slices = self.member["patch"]
+        whole = torch.from_numpy(np.array(image, order="C"))
+        # Slices of a flat patch are so many images; a volume is one.
+        images = whole[None] if slices else whole.movedim(1, 0)
+        logits = sliding_window_inference(
+            images.to(self.device),
+            roi_size=(*slices, rows, columns),
+            sw_batch_size=self.member["batch"],
+            predictor=self.network,
+            overlap=0.5,
+            mode="gaussian",
+        )
+        assert isinstance(logits, torch.Tensor)
+        logits = logits.float().cpu()
+        return logits[0] if slices else logits.movedim(1, 0)
 
     def outside(self) -> list[float]:
         """Return the probabilities where the recipe's window does not reach: background."""
@@ -67,6 +93,6 @@ def predict_cases(predictor: Predictor, arrays: Path, cases: Sequence[str]) -> I
     index = store.read_index(arrays)
     for case in cases:
         entry = index["cases"][case]
-        grid = preprocess.geometry(entry["shape"], entry["spacing"], index["recipe"])
+        grid = preprocess.geometry(entry["shape"], entry["spacing"], index["recipe"], entry.get("box"))
         probabilities = predictor.predict(store.open_image(arrays, case))
         yield case, grid.undo(probabilities, predictor.outside())

@@ -1,5 +1,6 @@
-"""Slices of the array store as training samples."""
+"""Training samples from the array store: whole slices here, patches in ``medley.patches``."""
 
+import abc
 import collections
 import functools
 from collections.abc import Sequence
@@ -14,12 +15,13 @@ from medley.labels import Values, class_indices, select
 
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
+Targets = npt.NDArray[np.int64] | Floats
 Key = Sequence[int] | None
 OPEN = 200  # memory maps of images, and as many of masks, kept open by one set of samples
 
 
-class Slices:
-    """All slices of some cases, in the order of cases and slices; read from memory maps on demand."""
+class Samples(abc.ABC):
+    """Samples of some cases, read from memory maps on demand."""
 
     def __init__(
         self,
@@ -37,16 +39,57 @@ class Slices:
         # Every open map keeps a file descriptor, and those are few: ten thousand cases need this limit.
         self.image = functools.lru_cache(OPEN)(functools.partial(store.open_image, folder))
         self.mask = functools.lru_cache(OPEN)(functools.partial(store.open_mask, folder))
-        self.places = [(case, number) for case in cases for number in range(len(store.open_mask(folder, case)))]
 
+    @abc.abstractmethod
     def __len__(self) -> int:
-        """Return the number of slices."""
-        return len(self.places)
+        """Return the number of samples of an epoch."""
 
     @property
     def channels(self) -> int:
         """Return the number of image channels."""
         return int(self.image(self.cases[0]).shape[0])
+
+    @abc.abstractmethod
+    def case_of(self, sample: int) -> str:
+        """Return the name of the case that a sample comes from."""
+
+    @abc.abstractmethod
+    def order(self, sampling: str | None, seed: int, epoch: int) -> list[int]:
+        """Return the samples of an epoch, fixed by seed and epoch: each once, or as ``sampling`` draws them."""
+
+    @abc.abstractmethod
+    def batch(self, samples: Sequence[int], key: Key = None) -> tuple[Floats, Targets]:
+        """Return images float32 (n, channels, …) and targets; … are rows and columns, of volumes slices before them.
+
+        Targets are class indices int64 (n, …) for softmax, float32 (n, labels, …) for sigmoid.
+        Where there is an augmentation and a ``key`` of numbers from 0 on, such as seed, epoch and batch, samples are
+        augmented: in a way fixed by the key and the place in the batch, whatever was drawn before.
+        """
+
+    def _stacked(self, pairs: Sequence[tuple[Floats, Mask]], key: Key) -> tuple[Floats, Targets]:
+        """Return a batch of images (channels, …) and masks (…), augmented where there is a ``key`` to do it by."""
+        if self.augmentation is not None and key is not None:
+            pairs = [
+                self.augmentation(*pair, stream) for pair, stream in zip(pairs, streams(key, len(pairs)), strict=True)
+            ]
+        images, masks = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
+        if self.head == "softmax":
+            return images, class_indices(masks, self.labels, self.values).astype(np.int64)
+        planes = [select(masks, self.values[label]) for label in self.labels]
+        return images, np.stack(planes, axis=1).astype(np.float32)
+
+
+class Slices(Samples):
+    """All slices of some cases, in the order of cases and slices."""
+
+    @functools.cached_property
+    def places(self) -> list[tuple[str, int]]:
+        """Return case and slice of each sample."""
+        return [(case, number) for case in self.cases for number in range(len(self.mask(case)))]
+
+    def __len__(self) -> int:
+        """Return the number of slices."""
+        return len(self.places)
 
     def case_of(self, sample: int) -> str:
         """Return the name of the case that a sample comes from."""
@@ -75,26 +118,15 @@ class Slices:
         present = set(np.flatnonzero(np.bincount(mask.ravel())).tolist())
         return frozenset(label for label in self.labels if not present.isdisjoint(self.values[label]))
 
-    def batch(self, samples: Sequence[int], key: Key = None) -> tuple[Floats, npt.NDArray[np.int64] | Floats]:
-        """Return images float32 (n, channels, rows, columns) and targets.
-
-        Targets are class indices int64 (n, rows, columns) for softmax, float32 (n, labels, rows, columns) for sigmoid.
-        Where there is an augmentation and a ``key`` of numbers from 0 on, such as seed, epoch and batch, samples are
-        augmented: in a way fixed by the key and the place in the batch, whatever was drawn before.
-        """
+    def batch(self, samples: Sequence[int], key: Key = None) -> tuple[Floats, Targets]:
+        """Return slices, see ``Samples``."""
         places = [self.places[sample] for sample in samples]
-        slices = [(self.image(case)[:, number], self.mask(case)[number]) for case, number in places]
-        if self.augmentation is not None and key is not None:
-            streams = [np.random.SeedSequence(key, spawn_key=(place,)) for place in range(len(slices))]
-            slices = [
-                self.augmentation(*each, np.random.default_rng(stream))
-                for each, stream in zip(slices, streams, strict=True)
-            ]
-        images, masks = (np.stack(arrays) for arrays in zip(*slices, strict=True))
-        if self.head == "softmax":
-            return images, class_indices(masks, self.labels, self.values).astype(np.int64)
-        planes = [select(masks, self.values[label]) for label in self.labels]
-        return images, np.stack(planes, axis=1).astype(np.float32)
+        return self._stacked([(self.image(case)[:, number], self.mask(case)[number]) for case, number in places], key)
+
+
+def streams(key: Sequence[int], count: int) -> list[np.random.Generator]:
+    """Return a generator for each place of a batch of ``count``, fixed by the batch's ``key`` and the place."""
+    return [np.random.default_rng(np.random.SeedSequence(key, spawn_key=(place,))) for place in range(count)]
 
 
 def batches(samples: Sequence[int], size: int) -> list[list[int]]:

@@ -38,16 +38,20 @@ def split_cases(cases: Iterable[Case], specification: Mapping[str, Any]) -> list
     - ``folds``: fold f validates on its own share of the patients and trains on the others'. With
       ``test: official`` the source's testing cases are test in every fold.
 
-    Cases that the source keeps for validation are in no part. All cases of a patient are in one part,
+    Cases that the source keeps for validation are in no part; nor are those of the vendor ``without_vendor``, but for
+    the source's testing cases. All cases of a patient are in one part,
     unless ``grouped`` is false: then each case stands for a patient of its own, and cases of one patient
     are on both sides. Parts that ``labelled`` lists hold only cases with a label; what it takes from them
     is in no part. ``stratify`` names a field of Case: each of its values (a patient whose cases differ in
     it is a value of its own) is dealt out as evenly as whole patients allow. ``seed`` decides which
     patient goes where. Raises InputError for too few patients, for a patient with both testing and other
-    cases, and for a part that ``labelled`` leaves without a case.
+    cases, for a part that ``labelled`` leaves without a case, and for a vendor without cases.
     """
     by_patient: dict[str, list[Case]] = {}
-    for case in sorted((case for case in cases if case.part != OFFICIAL_VALIDATION), key=lambda case: case.case):
+    usable = [case for case in cases if case.part != OFFICIAL_VALIDATION]
+    if "without_vendor" in specification:
+        usable = _without(usable, specification["without_vendor"])
+    for case in sorted(usable, key=lambda case: case.case):
         by_patient.setdefault(case.patient if specification.get("grouped", True) else case.case, []).append(case)
     labelled = specification.get("labelled", ())
     ignores_source = "folds" in specification and specification["test"] is None
@@ -93,6 +97,16 @@ def read(path: str | os.PathLike[str]) -> dict[int, dict[str, list[str]]]:
             parts = folds.setdefault(int(row["fold"]), {part: [] for part in PARTS})
             parts[row["part"]].append(row["case"])
     return {fold: {part: sorted(names) for part, names in parts.items()} for fold, parts in sorted(folds.items())}
+
+
+def _without(cases: Sequence[Case], vendor: str) -> list[Case]:
+    """Return ``cases`` without those of ``vendor``, but for the testing ones."""
+    known = sorted({case.vendor for case in cases})
+    if vendor not in known:
+        raise InputError(
+            f"without_vendor: no case of {vendor!r}; the vendors are {', '.join(filter(None, known)) or 'not known'}"
+        )
+    return [case for case in cases if case.vendor != vendor or case.part == OFFICIAL_TEST]
 
 
 def _is_testing(patient: str, cases: Sequence[Case]) -> bool:

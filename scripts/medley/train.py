@@ -1,10 +1,7 @@
 """Training of one member on one fold with one seed: a plain PyTorch loop that can be killed and goes on."""
 
-import contextlib
-import dataclasses
 import logging
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,9 @@ import numpy as np
 import torch
 
 from medley import (
+    adversary,
+    allocation,
+    deep_supervision,
     epochs,
     lock,
     losses,
@@ -27,25 +27,12 @@ from medley import (
     validation,
 )
 from medley.errors import InputError
-from medley.labels import Values
+from medley.task import Task
 
 PROGRESS_SECONDS = 20
-# What a failed allocation says: torch on the processor, CUDA itself, its libraries.
-OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
 
 
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What a training depends on, besides its data."""
-
-    member: dict[str, Any]  # the resolved member of config.yaml
-    values: Values  # label → mask values
-    seed: int
-    threads: int
-    weights: str | None  # file of the encoder's pretrained weights
-
-
-def train(task: Task, training: samples.Slices, validation: samples.Slices, mark: str, folder: Path) -> None:
+def train(task: Task, training: samples.Samples, validation: samples.Samples, mark: str, folder: Path) -> None:
     """Train and write ``model.safetensors``, ``history.csv`` and ``run.json`` into ``folder``.
 
     ``mark`` is the fingerprint of everything that the result depends on; a state in ``folder/state``
@@ -56,7 +43,7 @@ def train(task: Task, training: samples.Slices, validation: samples.Slices, mark
     Raises InputError when a part of the split is empty or the loss is not finite.
     """
     for part, held in (("train", training), ("validation", validation)):
-        if not held:
+        if not held.cases:
             raise InputError(f"split: no case in part {part!r}; give it more cases or another split")
     while True:
         try:
@@ -81,16 +68,17 @@ class Run:
     """A training between its epochs: network, optimiser, history and what is saved of them."""
 
     def __init__(
-        self, task: Task, training: samples.Slices, validation: samples.Slices, mark: str, folder: Path
+        self, task: Task, training: samples.Samples, validation: samples.Samples, mark: str, folder: Path
     ) -> None:
         """Build everything from the seed, then go on from a saved state where there is one."""
         member = task.member
         self.task, self.training, self.validation = task, training, validation
         self.mark, self.folder = mark, folder
         precision.make_deterministic(task.seed, task.threads)
-        self.precision = precision.choose()
+        self.precision = precision.choose(volumes=len(member.get("patch", [])) == 3)
         network = models.build(member, training.channels, task.weights)
-        self.network = network.to(self.precision.device, memory_format=self.precision.layout)
+        self.network: Any = network.to(self.precision.device, memory_format=self.precision.layout)
+        self.adversary = adversary.build(member, self.network, task.domains)
         self.loss = losses.build(member["loss"], member["head"])
         self.stages = stages.of(member)
         self.history: list[dict[str, float]] = []
@@ -123,6 +111,7 @@ class Run:
         stage = stages.at(self.stages, self.epoch)
         self.frozen = stages.freeze(self.network, stage)
         learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        learning += self.adversary.parameters() if self.adversary else []
         self.optimiser = optimisers.build(stage.optimiser, learning, stage.lr)
         self.schedule = schedules.build(stage.schedule, self.optimiser, stage.epochs)
         self.scaler = self.precision.scaler()
@@ -131,7 +120,8 @@ class Run:
         """Train on every slice once, judge the validation slices, and note the epoch."""
         started = time.monotonic()
         learning_rate = float(self.schedule.get_last_lr()[0])
-        with self._enough_memory():
+        where = f"epoch {self.epoch + 1} on {self.precision.device}"
+        with allocation.explained(self.task.member, where, self._kept()):
             train_loss = self._train()
             trained = time.monotonic()
             judged = self._validate()
@@ -160,17 +150,24 @@ class Run:
         total, told = 0.0, time.monotonic()
         cut = samples.batches(order, self.task.member["batch"])
         for number, batch in enumerate(cut, start=1):
-            loss, *_ = self._forward(self.training, batch, (self.task.seed, self.epoch, number))
+            loss, _, _, adverse = self._forward(self.training, batch, (self.task.seed, self.epoch, number))
             value = self._finite(loss.item(), self.training, batch)
-            self.optimiser.zero_grad(set_to_none=True)
-            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            self.scaler.step(self.optimiser)
-            self.scaler.update()
+            self._step(loss + adverse)
             total += value * len(batch)
             if time.monotonic() - told > PROGRESS_SECONDS:
                 told = time.monotonic()
                 logging.info("epoch %d: batch %d of %d, loss %.4f", self.epoch + 1, number, len(cut), value)
         return total / len(order)
+
+    def _step(self, loss: torch.Tensor) -> None:
+        """Change the weights by the gradient of ``loss``."""
+        self.optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if "clip" in self.task.member:
+            self.scaler.unscale_(self.optimiser)
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.task.member["clip"])
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:
@@ -180,7 +177,7 @@ class Run:
         if self.task.member["keep"] == epochs.BEST_DICE:
             sums["validation_dice"] = 0.0
         for batch in samples.batches(range(len(self.validation)), self.task.member["batch"]):
-            loss, logits, targets = self._forward(self.validation, batch)
+            loss, logits, targets, _ = self._forward(self.validation, batch)
             sums["validation_loss"] += self._finite(loss.item(), self.validation, batch) * len(batch)
             if "validation_dice" in sums:
                 sums["validation_dice"] += (
@@ -188,7 +185,7 @@ class Run:
                 )
         return {name: value / len(self.validation) for name, value in sums.items()}
 
-    def _finite(self, value: float, source: samples.Slices, batch: list[int]) -> float:
+    def _finite(self, value: float, source: samples.Samples, batch: list[int]) -> float:
         """Return the loss of a batch. Raises InputError, naming the batch's cases, when it is not finite."""
         if np.isfinite(value):
             return value
@@ -198,33 +195,28 @@ class Run:
             f"quality.csv and quality.png, or lower `lr` ({self.task.member['lr']}) in config.yaml; {self._kept()}"
         )
 
-    @contextlib.contextmanager
-    def _enough_memory(self) -> Iterator[None]:
-        """Turn an allocation that fails, on GPU or processor, into an InputError that says which keys to lower."""
-        try:
-            yield
-        except (MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and not any(words in str(error) for words in OUT_OF_MEMORY):
-                raise
-            logging.info("%s", error)
-            batch, recipe = self.task.member["batch"], self.task.member["recipe"]
-            raise InputError(
-                f"memory ran out in epoch {self.epoch + 1} on {self.precision.device}: in config.yaml lower the "
-                f"member's `batch` ({batch}), or rows and columns of `shape` in recipe {recipe}; {self._kept()}"
-            ) from None
-
     def _kept(self) -> str:
         """Return in words which state there is to go on from."""
         return f"epoch {self.epoch} is kept in {self.folder / 'state'}" if self.epoch else "no epoch was finished"
 
-    def _forward(self, source: samples.Slices, batch: list[int], key: samples.Key = None) -> tuple[torch.Tensor, ...]:
-        """Return loss and logits of a batch, in float32 from a network in the machine's precision, and its targets."""
+    def _forward(self, source: samples.Samples, batch: list[int], key: samples.Key = None) -> tuple[torch.Tensor, ...]:
+        """Return loss and logits of a batch, in float32 from a network in the machine's precision, its targets, and
+        the loss of the adversary: 0 without one, and in validation, which has no ``key``.
+        """
         images, targets = source.batch(batch, key)
         inputs = torch.from_numpy(images).to(self.precision.device, memory_format=self.precision.layout)
-        with self.precision.autocast():
-            logits = self.network(inputs).float()
         truth = torch.from_numpy(targets).to(self.precision.device)
-        return self.loss(logits, truth), logits, truth
+        adverse = torch.zeros((), device=self.precision.device)
+        if self.adversary is None or key is None:
+            with self.precision.autocast():
+                outputs = deep_supervision.answers(self.network(inputs))
+        else:
+            cases = [source.case_of(sample) for sample in batch]
+            with self.precision.autocast():
+                maps = self.network.encode(inputs)
+                outputs = deep_supervision.answers(self.network.decode(maps))
+                adverse = self.adversary(maps[-1], cases, self.epoch / self.task.member["epochs"])
+        return deep_supervision.total(self.loss, outputs, truth), outputs[0], truth, adverse
 
     def save(self) -> None:
         """Write the state after this epoch; after the last one only what the outputs are made of."""
@@ -235,6 +227,7 @@ class Run:
                 "optimiser": self.optimiser.state_dict(),
                 "schedule": self.schedule.state_dict(),
                 "scaler": self.scaler.state_dict(),
+                "adversary": self.adversary.state_dict() if self.adversary else {},
                 "random": torch.get_rng_state(),
                 "random_gpu": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             }
@@ -251,6 +244,8 @@ class Run:
         if going := saved.get("going"):
             for part in ("network", "optimiser", "schedule", "scaler"):
                 getattr(self, part).load_state_dict(going[part])
+            if self.adversary:
+                self.adversary.load_state_dict(going["adversary"])
             torch.set_rng_state(going["random"])
             if going["random_gpu"] and torch.cuda.is_available():
                 torch.cuda.set_rng_state_all(going["random_gpu"])
