@@ -5,10 +5,13 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from medley import contact_sheet, quality, quality_overrides
 from medley.cases import read_cases, read_kept
 from medley.datasets import reader
 from medley.log import job
+from medley.splits import OFFICIAL_TRAINING
 
 
 def main(
@@ -31,7 +34,16 @@ def main(
     contact_sheet.draw(sheet_file, cases, findings, source)
     for (rule, decision), number in sorted(Counter((f.rule, f.decision) for f in findings).items()):
         logging.info("%s: %d of %d cases, %s", rule, number, len(cases), decision)
-    logging.info("%d of %d cases remain", len(read_kept(cases_file, quality_file)), len(cases))
+    kept = read_kept(cases_file, quality_file)
+    logging.info("%d of %d cases remain", len(kept), len(cases))
+    # What a recipe's `spacing` may be chosen by: the official training part, so that nothing is learnt from testing.
+    training = [case.spacing for case in kept.values() if case.part == OFFICIAL_TRAINING]
+    if training:
+        rows, columns, slices = np.median(training, axis=0)
+        logging.info(
+            "median spacing of %d training cases: rows %.4g, columns %.4g, slices %.4g mm",
+            *(len(training), rows, columns, slices),
+        )
 
 
 if "snakemake" in globals():

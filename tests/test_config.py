@@ -163,7 +163,8 @@ def test_the_example_is_accepted(raw):
          "studies.cine.members.fpn.stop: no 'patience'; add it (Epochs without progress after which training ends)"),
         ("recipes.pad.shape", [192, 256], "recipes.pad.shape: [192, 256] is not allowed; write 3 entries or more"),
         ("recipes.pad.intensity", "min", "recipes.pad.intensity: 'min' is not allowed; write minmax (to [0, 1] per "
-         "volume), imagenet (pictures: by the statistics of ImageNet's colours), "
+         "volume), zscore (zero mean and unit variance per volume), imagenet (pictures: by the statistics of "
+         "ImageNet's colours), "
          "or {percentile: [low, high]} (clip there, then zero mean and unit variance)"),
         ("recipes.fine.intensity.percentile", [90, 5],
          "recipes.fine.intensity.percentile: [90, 5] does not rise; write [low, high]"),

@@ -153,7 +153,15 @@ def test_percentile_clips_and_standardises():
     assert (result == result.min()).sum() == 101 and (result == result.max()).sum() == 101
 
 
-@pytest.mark.parametrize("intensity", ["minmax", {"percentile": [0.5, 99.5]}])
+def test_zscore_is_that_of_each_channel():
+    values = np.random.default_rng(0).normal(50, 9, size=(2, 3, 8, 8)).astype(np.float32)
+    values[1] *= 4
+    found = scale_intensity(values, "zscore")
+    for channel, scaled in zip(values.astype(np.float64), found, strict=True):
+        np.testing.assert_allclose(scaled, (channel - channel.mean()) / channel.std(), atol=1e-5)
+
+
+@pytest.mark.parametrize("intensity", ["minmax", "zscore", {"percentile": [0.5, 99.5]}])
 def test_constant_image_becomes_zero(intensity):
     assert not scale_intensity(np.full((1, 2, 3, 3), 9, dtype=np.float32), intensity).any()
 

@@ -320,6 +320,23 @@ def test_the_configuration_knows_every_rule() -> None:
         assert known[name]["$ref"] == f"#/$defs/decision{'_' * bool(rule.key)}{rule.key}"
 
 
+def test_median_spacing_of_the_official_training_part_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    acdc.make_phantom(tmp_path, 6, 0.3, 0)
+    cases = acdc.index(tmp_path)
+    write_cases(tmp_path / "cases.csv", cases)
+    with caplog.at_level("INFO"):
+        inspect_cases.main(str(tmp_path / "cases.csv"), "acdc", str(tmp_path / "q.csv"), str(tmp_path / "q.png"))
+    training = sorted(case.spacing for case in cases if case.part == "training")
+    said = re.search(
+        r"median spacing of (\d+) training cases: rows ([\d.]+), columns ([\d.]+), slices ([\d.]+) mm", caplog.text
+    )
+    assert said
+    assert int(said[1]) == len(training) < len(cases)
+    for number, axis in enumerate(zip(*training, strict=True)):
+        middle = sorted(axis)[(len(axis) - 1) // 2 : len(axis) // 2 + 1]
+        assert float(said[number + 2]) == pytest.approx(sum(middle) / len(middle), rel=1e-3)
+
+
 def test_table_and_contact_sheet_of_phantoms(tmp_path: Path) -> None:
     acdc.make_phantom(tmp_path, 3, 0.3, 0)
     cases = acdc.index(tmp_path)

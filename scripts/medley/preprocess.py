@@ -145,8 +145,8 @@ def geometry(
 def scale_intensity(image: Floats, intensity: Any) -> Floats:
     """Return ``image`` (channels, slices, rows, columns) with each channel scaled as the recipe says.
 
-    ``None`` leaves it, ``minmax`` brings it to [0, 1], ``{percentile: [low, high]}`` clips at these
-    percentiles and brings it to zero mean and unit variance. A constant channel becomes zero.
+    ``None`` leaves it, ``minmax`` brings it to [0, 1], ``zscore`` to zero mean and unit variance,
+    ``{percentile: [low, high]}`` too, after clipping at these percentiles. A constant channel becomes zero.
     ``imagenet`` takes values from 0 to 255 by the mean and deviation of ImageNet's colours; a grey image
     becomes one of three channels. Raises InputError for other numbers of channels than 1 and 3.
     """
@@ -194,12 +194,19 @@ def _minmax(channel: Floats, _: None) -> Floats:
 
 def _percentile(channel: Floats, percentiles: Sequence[float]) -> Floats:
     low, high = np.percentile(channel, percentiles).astype(np.float32)
-    clipped = np.clip(channel, low, high)
-    deviation = clipped.std(dtype=np.float64)
+    return _zscore(np.clip(channel, low, high))
+
+
+def _zscore(channel: Floats, _: None = None) -> Floats:
+    deviation = channel.std(dtype=np.float64)
     if deviation == 0:
         return np.zeros_like(channel)
-    standardised: Floats = ((clipped - clipped.mean(dtype=np.float64)) / deviation).astype(np.float32)
+    standardised: Floats = ((channel - channel.mean(dtype=np.float64)) / deviation).astype(np.float32)
     return standardised
 
 
-INTENSITIES: dict[str, Callable[[Floats, Any], Floats]] = {"minmax": _minmax, "percentile": _percentile}
+INTENSITIES: dict[str, Callable[[Floats, Any], Floats]] = {
+    "minmax": _minmax,
+    "zscore": _zscore,
+    "percentile": _percentile,
+}

@@ -15,8 +15,8 @@ from medley.files import whole_file
 
 TRAIN, VALIDATION, TEST = PARTS = ("train", "validation", "test")
 
-# What the index calls a case that its source keeps for testing, or for validation.
-OFFICIAL_TEST, OFFICIAL_VALIDATION = "testing", "validation"
+# What the index calls a case that its source gives for training, keeps for testing, or for validation.
+OFFICIAL_TRAINING, OFFICIAL_TEST, OFFICIAL_VALIDATION = "training", "testing", "validation"
 
 
 class Assignment(NamedTuple):

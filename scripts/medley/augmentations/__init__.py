@@ -23,7 +23,7 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
 
 class Augmentation:
-    """Random changes to a slice and its mask. All that is random comes from the generator of the call."""
+    """Random changes to a slice or volume and its mask. All that is random comes from the generator of the call."""
 
     def __init__(self, transforms: Sequence[Any]) -> None:
         """Take albumentations' ``transforms``, to be applied one after another."""
@@ -34,10 +34,19 @@ class Augmentation:
         self.transforms = albumentations.Compose(transforms)
 
     def __call__(self, image: Floats, mask: Mask, generator: np.random.Generator) -> tuple[Floats, Mask]:
-        """Return ``image`` (channels, rows, columns) and ``mask`` (rows, columns) changed alike.
+        """Return ``image`` (channels, …) and ``mask`` (…) changed alike; … are rows and columns, or slices before them.
 
-        The mask keeps its values: nearest neighbours, 0 where there was nothing.
+        Slices of a volume are changed alike: for the transforms they are channels of one slice. The mask keeps its
+        values: nearest neighbours, 0 where there was nothing.
         """
+        if mask.ndim == 3:
+            channels, slices, *plane = image.shape
+            planes, masks = self._changed(image.reshape(-1, *plane), np.moveaxis(mask, 0, -1), generator)
+            return planes.reshape(channels, slices, *plane), np.moveaxis(masks, -1, 0)
+        return self._changed(image, mask, generator)
+
+    def _changed(self, image: Floats, mask: Mask, generator: np.random.Generator) -> tuple[Floats, Mask]:
+        """Return ``image`` (channels, rows, columns) and ``mask`` (rows, columns[, masks]) changed alike."""
         # Not set_random_seed: it starts every transform at the same number, so that what is flipped is also noisy.
         self.transforms.set_random_state(generator, random.Random(int(generator.integers(2**63))))
         channels_last = np.ascontiguousarray(np.moveaxis(image, 0, -1))
