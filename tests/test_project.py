@@ -22,8 +22,8 @@ LIBRARY = ROOT / "scripts" / "medley"
 LOCK = (ROOT / "envs" / "requirements.txt").read_text(encoding="utf-8")
 # The modules of training and prediction.
 TORCH = {
-    "activations", "adversary", "deep_supervision", "losses", "models", "optimisers", "outputs", "precision", "predict", "samples", "schedules",
-    "stages", "state", "train", "validation",
+    "activations", "adversary", "deep_supervision", "losses", "models", "optimisers", "outputs", "precision", "predict",
+    "samples", "schedules", "stages", "state", "train", "validation",
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from medley.figures.style import BLACK, COLUMN, GREY, PAGE, Look, broken, heading, looks
 from medley.plan import Training
@@ -47,7 +47,13 @@ def draw(
     axes = list(grid.flat)
     kept = {training: int(run["best_epoch"]) for training, run in runs.items()}
     top = _limit(histories, kept)
+    losses = sorted({name_and_options(run["member"]["loss"])[0] for run in runs.values()})
     axes[0].set_ylim(top=top)
+    lowest = _lowest(histories)
+    if len(losses) > 1 and lowest > 0:  # of two losses one may be a hundred times the other
+        axes[0].set(yscale="log", ylim=(0.8 * lowest, top))
+        axes[0].yaxis.set_major_formatter("{x:g}")
+        axes[0].yaxis.set_minor_formatter(NullFormatter())
     for panel, (dataset, member) in zip(axes, panels, strict=False):
         panel.set_title(broken(member, NAME) if not several else dataset if panel in grid[0] else "")
         own = {t: history for t, history in histories.items() if (t.dataset, t.member) == (dataset, member)}
@@ -59,7 +65,6 @@ def draw(
             _publish(panel, published, member)
     for panel in axes[len(panels) :]:
         panel.remove()
-    losses = sorted({name_and_options(run["member"]["loss"])[0] for run in runs.values()})
     _label(figure, axes[: len(panels)], losses, across)
     for row, (_, member) in zip(grid if several else [], panels[::across], strict=False):
         row[0].set_ylabel(f"{broken(member, BESIDE_ROW)}\nloss")
@@ -92,6 +97,12 @@ def _limit(histories: Mapping[Training, pd.DataFrame], kept: Mapping[Training, i
     return float(min(1.1 * max(*trained, *judged), 2 * max(trained)))
 
 
+def _lowest(histories: Mapping[Training, pd.DataFrame]) -> float:
+    """Return the smallest loss of training or validation."""
+    columns = ("train_loss", "validation_loss")
+    return min(float(history[column].min()) for history in histories.values() for column in columns)
+
+
 def _beyond(panel: Axes, histories: Iterable[pd.DataFrame], top: float) -> None:
     """Write the largest validation loss at the end of the axis, where it lies beyond."""
     largest = max(history["validation_loss"].max() for history in histories)
@@ -114,7 +125,7 @@ def _label(figure: Figure, panels: Sequence[Axes], losses: Sequence[str], across
     entries: dict[str, Any] = {}
     for panel in panels:
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-        panel.set_ylabel(f"loss ({', '.join(losses)})")
+        panel.set_ylabel(f"loss ({', '.join(losses)})" if len(losses) == 1 else "loss, logarithmic")
         panel.label_outer()
         for handle, name in zip(*panel.get_legend_handles_labels(), strict=True):
             entries.setdefault(name, handle)

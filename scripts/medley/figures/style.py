@@ -19,6 +19,7 @@ File = str | os.PathLike[str]
 COLUMN, PAGE = 3.5, 7.2  # widths of a journal's column and page, inches
 DOTS = 200  # per inch of the PNG
 LETTERS = 17  # per inch of a title
+HEADING_LINE, USUAL_LINES = 0.14, 2  # inches; lines for which figures have room
 ENTRY, LETTER = 0.45, 0.052  # inches of a legend's entry: all but its name, and each letter of that
 BLACK, GREY = "#000000", "#777777"
 # Okabe and Ito's palette, without the yellow that vanishes on white.
@@ -100,7 +101,7 @@ def paper() -> Iterator[None]:
 
 def heading(figure: Figure, text: str, study: Study) -> None:
     """Put the study and ``text`` above ``figure``, then whether it shows phantoms, who was not run and who started
-    at random in place of pretrained weights.
+    at random in place of pretrained weights. The figure grows by the lines that are more than usual.
     """
     made_up = f" – phantom data ({', '.join(study.phantoms)})" if study.phantoms else ""
     lines = [f"{study.name}: {text}{made_up}"]
@@ -113,7 +114,9 @@ def heading(figure: Figure, text: str, study: Study) -> None:
         names = "all members" if everyone else ", ".join(study.random_start)
         lines.append(f"without pretrained weights: {names}")
     width = round(LETTERS * figure.get_figwidth())
-    figure.suptitle("\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines))
+    text = "\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines)
+    figure.set_figheight(figure.get_figheight() + HEADING_LINE * max(0, text.count("\n") + 1 - USUAL_LINES))
+    figure.suptitle(text)
 
 
 def save(figure: Figure, png: File) -> None:
