@@ -12,6 +12,8 @@ report: "rules/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/shown.smk"
+include: "rules/leading.smk"
 
 
 pathvars:
@@ -32,6 +34,7 @@ include: "rules/ensemble.smk"
 include: "rules/evaluate.smk"
 include: "rules/tabulate.smk"
 include: "rules/plot.smk"
+include: "rules/patient.smk"
 include: "rules/targets.smk"
 
 

@@ -319,3 +319,219 @@ rule plot_quality:
         "Plotting what the inspection of {wildcards.study} found"
     script:
         "../scripts/plot_quality.py"
+
+
+rule plot_bland_altman:
+    input:
+        metrics=shown_files("audited", "metrics.csv"),
+        cases=cases_of_study,
+    output:
+        png=report(
+            "<results>/{study}/figures/bland_altman.png",
+            caption="report/bland_altman.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "agreement of volumes"},
+        ),
+        pdf="<results>/{study}/figures/bland_altman.pdf",
+        provenance="<results>/{study}/figures/bland_altman.json",
+    log:
+        "<logs>/plot_bland_altman/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.figures.bland_altman", "medley.results.read"),
+    message:
+        "Plotting agreement of volumes of {wildcards.study}"
+    script:
+        "../scripts/plot_bland_altman.py"
+
+
+rule plot_counts:
+    input:
+        cases=cases_of_study,
+    output:
+        png=report(
+            "<results>/{study}/figures/counts.png",
+            caption="report/counts.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "pathologies and vendors"},
+        ),
+        pdf="<results>/{study}/figures/counts.pdf",
+        provenance="<results>/{study}/figures/counts.json",
+    log:
+        "<logs>/plot_counts/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited", every_dataset=True),
+        code=code_digest("medley.figures.counts", "medley.results.read"),
+    message:
+        "Plotting pathologies and vendors of {wildcards.study}"
+    script:
+        "../scripts/plot_counts.py"
+
+
+rule plot_preprocessing:
+    input:
+        cases=cases_of_study,
+        quality=collect(
+            "<results>/datasets/{dataset}/quality.csv", dataset=lookup(dpath="studies/{study}/datasets", within=CONFIG)
+        ),
+    output:
+        png=report(
+            "<results>/{study}/figures/preprocessing.png",
+            caption="report/preprocessing.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "before and after preprocessing"},
+        ),
+        pdf="<results>/{study}/figures/preprocessing.pdf",
+        provenance="<results>/{study}/figures/preprocessing.json",
+    log:
+        "<logs>/plot_preprocessing/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        task=leading_task("medley.figures.preprocessing"),
+    message:
+        "Plotting preprocessing of {wildcards.study}"
+    script:
+        "../scripts/plot_preprocessing.py"
+
+
+rule plot_predictions:
+    input:
+        metrics=leading_files("metrics.csv"),
+        cases=cases_of_study,
+        probabilities=leading_files("probabilities"),
+    output:
+        png=report(
+            "<results>/{study}/figures/predictions.png",
+            caption="report/predictions.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "prediction beside truth"},
+        ),
+        pdf="<results>/{study}/figures/predictions.pdf",
+        provenance="<results>/{study}/figures/predictions.json",
+    log:
+        "<logs>/plot_predictions/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        sources=sources_of_study,
+        code=readers_code("medley.figures.predictions"),
+    message:
+        "Plotting predictions of {wildcards.study}"
+    script:
+        "../scripts/plot_predictions.py"
+
+
+rule plot_cine_sa:
+    input:
+        unpack(cine_inputs("sa")),
+    output:
+        png=report(
+            "<results>/{study}/figures/cine_sa.png",
+            caption="report/cine.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "heartbeat, short axis"},
+        ),
+        gif=report(
+            "<results>/{study}/figures/cine_sa.gif",
+            caption="report/cine.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "heartbeat, short axis, animated"},
+        ),
+        pdf="<results>/{study}/figures/cine_sa.pdf",
+        provenance="<results>/{study}/figures/cine_sa.json",
+    log:
+        "<logs>/plot_cine_sa/{study}.log",
+    conda:
+        "../envs/medley.yaml"
+    threads: CONFIG["threads"]
+    resources:
+        mem_mb=growing(6000),
+        runtime=growing(30),
+        gpu=1,
+    params:
+        task=leading_task("medley.figures.cine_files"),
+    message:
+        "Plotting a heartbeat of {wildcards.study}, short axis"
+    script:
+        "../scripts/plot_cine_sa.py"
+
+
+rule plot_cine_la:
+    input:
+        unpack(cine_inputs("la")),
+    output:
+        png=report(
+            "<results>/{study}/figures/cine_la.png",
+            caption="report/cine.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "heartbeat, long axis"},
+        ),
+        gif=report(
+            "<results>/{study}/figures/cine_la.gif",
+            caption="report/cine.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "heartbeat, long axis, animated"},
+        ),
+        pdf="<results>/{study}/figures/cine_la.pdf",
+        provenance="<results>/{study}/figures/cine_la.json",
+    log:
+        "<logs>/plot_cine_la/{study}.log",
+    conda:
+        "../envs/medley.yaml"
+    threads: CONFIG["threads"]
+    resources:
+        mem_mb=growing(6000),
+        runtime=growing(30),
+        gpu=1,
+    params:
+        task=leading_task("medley.figures.cine_files"),
+    message:
+        "Plotting a heartbeat of {wildcards.study}, long axis"
+    script:
+        "../scripts/plot_cine_la.py"
+
+
+rule plot_vendor_matrix:
+    input:
+        vendors="<results>/{study}/tables/vendors.csv",
+    output:
+        png=report(
+            "<results>/{study}/figures/vendor_matrix.png",
+            caption="report/vendor_matrix.rst",
+            category="{study}",
+            subcategory="figures",
+            labels={"figure": "vendors left out and tested"},
+        ),
+        pdf="<results>/{study}/figures/vendor_matrix.pdf",
+        provenance="<results>/{study}/figures/vendor_matrix.json",
+    log:
+        "<logs>/plot_vendor_matrix/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown_without_vendor,
+        code=code_digest("medley.figures.vendor_matrix", "medley.results.read"),
+    message:
+        "Plotting vendors of {wildcards.study}"
+    script:
+        "../scripts/plot_vendor_matrix.py"

@@ -76,6 +76,7 @@ rule tabulate_cost:
     input:
         runs=training_files("run.json"),
         predictions=training_files("prediction.json"),
+        patients=timed_patient,
     output:
         csv="<results>/{study}/tables/cost.csv",
         tex="<results>/{study}/tables/cost.tex",
@@ -374,3 +375,166 @@ rule tabulate_effects:
         "Tabulating effects of choices of {wildcards.study}"
     script:
         "../scripts/tabulate_effects.py"
+
+
+rule tabulate_function:
+    input:
+        metrics=shown_files("audited", "metrics.csv"),
+        cases=cases_of_study,
+    output:
+        csv="<results>/{study}/tables/function.csv",
+        tex="<results>/{study}/tables/function.tex",
+        md="<results>/{study}/tables/function.md",
+        html=report(
+            "<results>/{study}/tables/function.html",
+            caption="report/function.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "volumes and ejection fraction"},
+        ),
+        provenance="<results>/{study}/tables/function.json",
+    log:
+        "<logs>/tabulate_function/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.function_text", "medley.results.read"),
+    message:
+        "Tabulating volumes and ejection fractions of {wildcards.study}"
+    script:
+        "../scripts/tabulate_function.py"
+
+
+rule tabulate_dice_hd:
+    input:
+        metrics=shown_files("as_reported", "metrics.csv"),
+        cases=cases_of_study,
+        published="docs/published.csv",
+    output:
+        csv="<results>/{study}/tables/dice_hd.csv",
+        tex="<results>/{study}/tables/dice_hd.tex",
+        md="<results>/{study}/tables/dice_hd.md",
+        html=report(
+            "<results>/{study}/tables/dice_hd.html",
+            caption="report/dice_hd.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "Dice and Hausdorff distance"},
+        ),
+        provenance="<results>/{study}/tables/dice_hd.json",
+    log:
+        "<logs>/tabulate_dice_hd/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("as_reported"),
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.dice_hd_text", "medley.results.read"),
+    message:
+        "Tabulating Dice and Hausdorff distance of {wildcards.study}"
+    script:
+        "../scripts/tabulate_dice_hd.py"
+
+
+rule tabulate_postprocessing:
+    input:
+        runs=postprocessed_files("run.json"),
+        metrics=postprocessed_files("metrics.csv", with_members=True),
+        cases=cases_of_study,
+    output:
+        csv="<results>/{study}/tables/postprocessing.csv",
+        tex="<results>/{study}/tables/postprocessing.tex",
+        md="<results>/{study}/tables/postprocessing.md",
+        html=report(
+            "<results>/{study}/tables/postprocessing.html",
+            caption="report/postprocessing.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "postprocessing"},
+        ),
+        provenance="<results>/{study}/tables/postprocessing.json",
+    log:
+        "<logs>/tabulate_postprocessing/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown("audited"),
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.postprocessing_text", "medley.results.read"),
+    message:
+        "Tabulating postprocessing of {wildcards.study}"
+    script:
+        "../scripts/tabulate_postprocessing.py"
+
+
+rule tabulate_vendors:
+    input:
+        metrics=metrics_without_vendor,
+        whole=metrics_of_all_vendors,
+        cases=cases_of_study,
+        splits=split_files,
+    output:
+        csv="<results>/{study}/tables/vendors.csv",
+        tex="<results>/{study}/tables/vendors.tex",
+        md="<results>/{study}/tables/vendors.md",
+        html=report(
+            "<results>/{study}/tables/vendors.html",
+            caption="report/vendors.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "vendors left out and tested"},
+        ),
+        provenance="<results>/{study}/tables/vendors.json",
+    log:
+        "<logs>/tabulate_vendors/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown_without_vendor,
+        left_out=vendors_left_out,
+        splits=splits_shown,
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.vendors_text", "medley.results.read"),
+    message:
+        "Tabulating vendors of {wildcards.study}"
+    script:
+        "../scripts/tabulate_vendors.py"
+
+
+rule tabulate_domain_adaptation:
+    input:
+        metrics=metrics_without_vendor,
+        cases=cases_of_study,
+        splits=split_files,
+    output:
+        csv="<results>/{study}/tables/domain_adaptation.csv",
+        tex="<results>/{study}/tables/domain_adaptation.tex",
+        md="<results>/{study}/tables/domain_adaptation.md",
+        html=report(
+            "<results>/{study}/tables/domain_adaptation.html",
+            caption="report/domain_adaptation.rst",
+            category="{study}",
+            subcategory="tables",
+            labels={"table": "domain adaptation"},
+        ),
+        provenance="<results>/{study}/tables/domain_adaptation.json",
+    log:
+        "<logs>/tabulate_domain_adaptation/{study}.log",
+    localrule: True
+    conda:
+        "../envs/medley.yaml"
+    params:
+        study=shown_without_vendor,
+        left_out=vendors_left_out,
+        bootstrap=CONFIG["bootstrap"],
+        code=code_digest("medley.tables.domain_adaptation_text", "medley.results.read"),
+    message:
+        "Tabulating domain adaptation of {wildcards.study}"
+    script:
+        "../scripts/tabulate_domain_adaptation.py"

@@ -1,8 +1,10 @@
 """Tabulate what each member's trainings and predictions cost."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from medley.files import read_json
 from medley.log import job
 from medley.provenance import write_provenance
 from medley.results.read import read_records
@@ -18,12 +20,17 @@ def main(
     provenance: str,
     study: dict[str, Any],
     members: Sequence[str],
+    patients: Sequence[str] = (),
 ) -> None:
-    """Write the table to ``csv`` and beside it, its provenance to ``provenance``; ``members`` also those not run."""
+    """Write the table to ``csv`` and beside it, its provenance to ``provenance``.
+
+    ``members`` are also those not run, ``patients`` the folders of patients that were predicted from files.
+    """
     shown = Study(**study)
     numbers = cost.numbers(read_records(runs), read_records(predictions), members, shown)
-    write_table(cost.table(numbers, shown), csv)
-    write_provenance(provenance, {"study": study, "members": list(members)}, [*runs, *predictions])
+    predicted = [Path(folder) / "prediction.json" for folder in patients]
+    write_table(cost.table(numbers, shown, map(read_json, predicted)), csv)
+    write_provenance(provenance, {"study": study, "members": list(members)}, [*runs, *predictions, *predicted])
 
 
 if "snakemake" in globals():
@@ -35,4 +42,5 @@ if "snakemake" in globals():
             snakemake.output.provenance,
             snakemake.params.study,
             snakemake.params.members,
+            snakemake.input.patients,
         )

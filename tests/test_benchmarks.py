@@ -15,7 +15,7 @@ SMALL = {"width": 0.125, "batch": 2}
 @pytest.fixture
 def float32(monkeypatch):
     plain = precision.Precision(torch.device("cpu"), torch.float32, torch.contiguous_format)
-    monkeypatch.setattr(precision, "choose", lambda: plain)
+    monkeypatch.setattr(precision, "choose", lambda volumes=False: plain)
 
 
 def source_of(kind, folder, member, **changes):

@@ -569,9 +569,10 @@ def test_patches_have_the_runs_size_and_their_recipes_spacing(raw, planned):
     member = config.resolve(patched(raw))["studies"]["cine"]["members"]["unet"]
     assert (member["patch"], member["patches"], member["spacing"]) == ([256, 224], 100, [1.25, 1.25, None])
     raw["preset"] = "small"  # at half the size
-    raw["presets"]["small"]["studies"] = {"cine": {"patches": 7}}
+    raw["presets"]["small"]["studies"] = {"cine": {"training": {"patches": 7, "lr": 0.1}}}
     member = config.resolve(raw)["studies"]["cine"]["members"]["unet"]
     assert (member["patch"], member["patches"], member["spacing"]) == ([128, 96], 7, [2.5, 2.5, None])
+    assert member["lr"] == 0.1
 
 
 @pytest.mark.parametrize(

@@ -334,7 +334,7 @@ class TestCommand:
         checks = [line[9:27].strip() for line in findings]
         assert checks == [
             "Python", "packages", "memory", "disk", "acdc", "chest_xray", "gi_tract", "isic2018",
-            "write access", "SLURM", "processor", "GPU",
+            "mnms2_la", "mnms2_sa", "write access", "SLURM", "processor", "GPU",
         ]  # fmt: skip
         assert "Nothing" in result.stdout.splitlines()[-1]
 

@@ -455,7 +455,8 @@ def test_a_member_without_weight_and_an_unknown_kind_are_refused(tmp_path):
     with pytest.raises(InputError, match="'m1' has no weight"):
         build("weighted", members, tmp_path / "e", {"m0": 1.0})
     with pytest.raises(
-        InputError, match="'meen' are not known; known are background, best, fitted, mean, top_k, weighted"
+        InputError,
+        match="'meen' are not known; known are background, best, fitted, mean, postprocessed, top_k, weighted",
     ):
         build("meen", members, tmp_path / "e")
 

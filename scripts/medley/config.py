@@ -192,13 +192,13 @@ def _scaled(size: int | None, factor: float) -> int | None:
 
 
 def _study(name: str, study: Config, config: Config, exists: Callable[[str], bool]) -> Config:
-    training = study.get("training", {})
+    training, instead = study.get("training", {}), _sized(config, name, "training", {})
     width = _sized(config, name, "width", config["width"])
     members = {
-        member: _member(defaults("member") | training | own) | {"width": width}
+        member: _member(defaults("member") | training | own | instead) | {"width": width}
         for member, own in study["members"].items()
     }
-    members = {member: value | _patched(value, name, config) for member, value in members.items()}
+    members = {member: value | _patched(value, config) for member, value in members.items()}
     random_start = {}
     if _sized(config, name, "weights", "kept") is None:
         random_start = {member: value["weights"] for member, value in members.items() if value["weights"]}
@@ -242,8 +242,8 @@ def _member(member: Config) -> Config:
     return in_order("member", member)
 
 
-def _patched(member: Config, study: str, config: Config) -> Config:
-    """Return what a member of patches has otherwise: patches of the run's size and number, its recipe's spacing (mm).
+def _patched(member: Config, config: Config) -> Config:
+    """Return what a member of patches has otherwise: patches of the run's size, its recipe's spacing (mm).
 
     From patch and spacing follow the stages of its network (see ``medley.topology``).
     """
@@ -253,8 +253,7 @@ def _patched(member: Config, study: str, config: Config) -> Config:
     if scale != 1:
         rows, columns = _scaled(rows, scale), _scaled(columns, scale)
     spacing = _recipe(config["recipes"][member["recipe"]], scale)["spacing"]
-    count = _sized(config, study, "patches", member["patches"])
-    return {"patch": [rows, columns, *slices], "patches": count, "spacing": spacing}
+    return {"patch": [rows, columns, *slices], "spacing": spacing}
 
 
 def _reason(member: Config, exists: Callable[[str], bool]) -> str:

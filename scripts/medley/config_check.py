@@ -23,7 +23,7 @@ STAGES = "acquire index inspect split preprocess train predict merge ensemble ev
 TARGETS = "all demo ensembles tables figures"
 RULES = (
     "download_dataset download_weights make_phantom index_cases inspect_cases split_cases preprocess_cases "
-    "train_member predict_member merge_folds build_ensemble evaluate_predictor save_config"
+    "train_member predict_member predict_patient merge_folds build_ensemble evaluate_predictor save_config"
 )
 FOLDERS = "datasets phantom logs benchmarks"
 REFUSED = frozenset(f"{STAGES} {TARGETS} {RULES} {FOLDERS}".split())
@@ -54,7 +54,9 @@ def _problems(config: Config, known: Known) -> Iterator[str]:
     yield from config_members.narrow(config, known)
     for name, study in config.get("studies", {}).items():
         yield from _study(f"studies.{name}", study, config, known)
-        yield from _taken(f"studies.{name}", study, _sized(config, name, "datasets") or study.get("datasets", []))
+        protocols = study.get("protocols", {})
+        run = {key: protocols[key] for key in _sized(config, name, "protocols") or protocols if key in protocols}
+        yield from _taken(f"studies.{name}", run, _sized(config, name, "datasets") or study.get("datasets", []))
 
 
 def _names(config: Config) -> Iterator[str]:
@@ -65,7 +67,7 @@ def _names(config: Config) -> Iterator[str]:
         if name in FOLDERS.split():
             yield f"presets.{name}: {name!r} already names a folder of results; take another name"
     for name in config.get("datasets", {}):
-        if name in ("tables", "figures"):
+        if name in ("tables", "figures", "patients"):
             yield f"datasets.{name}: {name!r} already names a folder of a study's results; take another name"
 
 
@@ -128,9 +130,8 @@ def _sized(config: Config, study: str, key: str) -> Any:
     return config.get("presets", {}).get(config.get("preset", ""), {}).get("studies", {}).get(study, {}).get(key)
 
 
-def _taken(path: str, study: Config, datasets: Collection[str]) -> Iterator[str]:
-    """Check that each protocol has one of the ``datasets`` that run, and each of these a protocol."""
-    protocols = study.get("protocols", {})
+def _taken(path: str, protocols: Config, datasets: Collection[str]) -> Iterator[str]:
+    """Check that of what runs each protocol has one of the ``datasets``, and each of these a protocol."""
     takes = {name: [d for d in datasets if d in protocol.get("datasets", [d])] for name, protocol in protocols.items()}
     for name, taken in takes.items():
         if datasets and not taken:
@@ -183,6 +184,8 @@ def _ensembles(path: str, study: Config) -> Iterator[str]:
             yield f"{where}: a member has this name too; take another one"
         if ensemble.get("kind") == "top_k" and "k" not in ensemble:
             yield f"{where}: no 'k'; write how many members it takes"
+        if ensemble.get("kind") == "postprocessed" and len(ensemble.get("of", [])) != 1:
+            yield f"{where}.of: kind postprocessed takes one member; write it alone"
         if "k" in ensemble and ensemble.get("kind") != "top_k":
             yield f"{where}.k: only kind top_k takes one; remove it"
         weights = ensemble.get("weights", {})

@@ -28,6 +28,7 @@ TIMEOUT = 5.0  # seconds
 WEIGHTS = 0.19
 PREDICTIONS = {
     "acdc": 0.16, "gi_tract": 2.1, "isic2018": 17, "chest_xray": 2.5, "cbis_ddsm_region": 0.5, "cbis_ddsm_whole": 15,
+    "cbis_ddsm_united": 14, "mnms2_sa": 1.3, "mnms2_la": 0.1,
 }  # fmt: skip
 # GB, by reader; with archives and what they unpack to.
 DOWNLOADS = {"acdc": 0.2, "gi_tract": 5, "isic2018": 26, "chest_xray": 8.5}

@@ -58,10 +58,18 @@ def numbers(
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(TYPES)
 
 
-def table(frame: pd.DataFrame, study: Study) -> Table:
-    """Return what is printed of ``frame`` (see ``numbers``)."""
+def table(frame: pd.DataFrame, study: Study, patients: Iterable[Mapping[str, Any]] = ()) -> Table:
+    """Return what is printed of ``frame`` (see ``numbers``).
+
+    ``patients`` are the prediction.json of patients that were predicted from files, each in its note.
+    """
     view = View.over_datasets("", pd.DataFrame([_cells(row) for row in records(frame)]), text=2)
-    return Table(title("cost of each member, as run", study), frame, (view,), (*NOTES, *notes_of(study)))
+    return Table(
+        title("cost of each member, as run", study),
+        frame,
+        (view,),
+        (*NOTES, *map(_patient, patients), *notes_of(study)),
+    )
 
 
 def _cost(runs: Sequence[Mapping[str, Any]], predictions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -86,6 +94,16 @@ def _cost(runs: Sequence[Mapping[str, Any]], predictions: Sequence[Mapping[str, 
         "device": "; ".join(sorted({run["device"] for run in runs})),
         "precision": _listed(sorted({run["precision"] for run in runs})),
     }
+
+
+def _patient(record: Mapping[str, Any]) -> str:
+    """Return in words what the prediction of one patient took."""
+    images = sum(not name.startswith("loading") for name in record["seconds"])
+    by = f"{record['member']} (mean of {record['networks']} networks a view, on {record['device']})"
+    return (
+        f"One new patient, by {by}: {record['total_seconds']:.1f} s for {images} images, from the files to masks, "
+        "volumes and overlays, networks loaded on the way; without the start of the job."
+    )
 
 
 def _gpu_hours(runs: Sequence[Mapping[str, Any]], predictions: Sequence[Mapping[str, Any]]) -> float:
