@@ -136,14 +136,16 @@ def training_task(w):
         "member": chosen,
         "threads": CONFIG["threads"],
         "regions": regions(w),
-        "code": code_digest("medley.train", models.module_name(chosen["architecture"]), *sorted(named)),
+        "code": code_digest(
+            "medley.train", "medley.patches", models.module_name(chosen["architecture"]), *sorted(named)
+        ),
     }
 
 
 def prediction_task(w):
     """All that a prediction depends on besides its inputs."""
     chosen = member(w)
-    code = code_digest("medley.predict", models.module_name(chosen["architecture"]))
+    code = code_digest("medley.predict", "medley.probabilities", models.module_name(chosen["architecture"]))
     return {"member": chosen, "threads": CONFIG["threads"], "code": code}
 
 

@@ -83,6 +83,8 @@ def patient_inputs(w):
     datasets = protocol_of(w.study, "as_reported")["datasets"]
     networks = {name: leading_networks(w.study, name) for name in datasets}
     if w.patient == "test":
+        if Path("data/patients/test").exists():
+            raise WorkflowError("data/patients/test: `test` is the first patient of the test part; give another name")
         return networks | split_and_cases(w.study, datasets[0])
     if not (images := sorted(str(path) for path in Path("data/patients", w.patient).glob("*.nii.gz"))):
         what = f"data/patients/{w.patient}: no images ({w.patient}_SA_ED.nii.gz)"

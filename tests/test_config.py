@@ -573,6 +573,10 @@ def test_patches_have_the_runs_size_and_their_recipes_spacing(raw, planned):
     member = config.resolve(raw)["studies"]["cine"]["members"]["unet"]
     assert (member["patch"], member["patches"], member["spacing"]) == ([128, 96], 7, [2.5, 2.5, None])
     assert member["lr"] == 0.1
+    assert config.resolve(raw)["studies"]["cine"]["remarks"] == [
+        "Preset small: all members have patches 7, lr 0.1 in place of their own."
+    ]
+    assert config.resolve({**raw, "preset": "full"})["studies"]["cine"]["remarks"] == []
 
 
 @pytest.mark.parametrize(

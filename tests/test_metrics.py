@@ -233,7 +233,10 @@ def test_one_slice_is_measured_in_its_plane():
     assert measured["hd"] == pytest.approx(math.sqrt(2))
     assert measured["assd"] == pytest.approx((20 + 4 * math.sqrt(2) + 16) / 40)
     assert measured["nsd"] == pytest.approx(36 / 40)
-    assert measured["volume"] == pytest.approx(49 * 8 / 1000)
+    # Its file need not say how thick it is; two such slices do have a volume.
+    assert math.isnan(measured["volume"]) and math.isnan(measured["volume_difference"])
+    pair = [np.repeat(mask, 2, axis=0) for mask in (truth, prediction)]
+    assert case_metrics(*pair, (8, 1, 1), 1.0)["volume"] == pytest.approx(2 * 49 * 8 / 1000)
     prediction[:] = False
     assert case_metrics(truth, prediction, (8, 1, 1), 1.0)["hd"] == pytest.approx(math.hypot(9, 9))
 

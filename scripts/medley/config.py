@@ -223,7 +223,7 @@ def _study(name: str, study: Config, config: Config, exists: Callable[[str], boo
         "ensembles": {key: value for key, value in ensembles.items() if value["members"]},
         "not_run": reasons,
         "random_start": {member: weights for member, weights in random_start.items() if member in run},
-        "remarks": study.get("remarks", []),
+        "remarks": [*study.get("remarks", []), *_instead(config["preset"], instead)],
         "protocols": {
             key: protocol
             | {"datasets": [name for name in study["datasets"] if name in protocol.get("datasets", [name])]}
@@ -242,11 +242,14 @@ def _member(member: Config) -> Config:
     return in_order("member", member)
 
 
-def _patched(member: Config, config: Config) -> Config:
-    """Return what a member of patches has otherwise: patches of the run's size, its recipe's spacing (mm).
+def _instead(preset: str, training: Config) -> list[str]:
+    """Return the remark, if one is needed, that members are not trained as the study says."""
+    said = ", ".join(f"{key} {value}" for key, value in training.items())
+    return [f"Preset {preset}: all members have {said} in place of their own."] if said else []
 
-    From patch and spacing follow the stages of its network (see ``medley.topology``).
-    """
+
+def _patched(member: Config, config: Config) -> Config:
+    """Return patch and spacing (mm) of a member of patches at the run's size; its network's stages follow from them."""
     if "patch" not in member:
         return {}
     (rows, columns, *slices), scale = member["patch"], config["image_scale"]

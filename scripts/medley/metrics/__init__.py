@@ -21,7 +21,8 @@ def case_metrics(truth: Mask, prediction: Mask, spacing: Sequence[float], tolera
 
     ``spacing`` (mm) is in the order of the axes, ``tolerance`` (mm) is that of nsd, which is not a
     number without one. hd, hd95 and assd are in mm, volume and volume_difference in ml, the rest are
-    shares. An image of one slice is measured in its plane. Raises ValueError when shapes differ.
+    shares. An image of one slice is measured in its plane, and has no volume (not a number): how thick it is, its
+    file need not say. Raises ValueError when shapes differ.
     """
     if truth.shape != prediction.shape:
         raise ValueError(f"truth has shape {truth.shape}, prediction {prediction.shape}")
@@ -31,6 +32,7 @@ def case_metrics(truth: Mask, prediction: Mask, spacing: Sequence[float], tolera
     measured = overlap.metrics(truth[box], prediction[box], spacing)
     if len(truth) == 1:  # in space each of its voxels would be a border voxel
         truth, prediction, spacing, box = truth[0], prediction[0], spacing[1:], box[1:]
+        measured |= dict.fromkeys(overlap.VOLUMES, np.nan)
     if not (truth[box].any() and prediction[box].any()):
         return measured | surface.metrics_of_one_empty(truth.shape, spacing, tolerance)
     return measured | surface.metrics(truth[box], prediction[box], spacing, tolerance)

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 Mask = npt.NDArray[np.bool_]
 
-NAMES = ("dice", "iou", "precision", "recall", "volume_difference", "volume")
+VOLUMES = ("volume_difference", "volume")
+NAMES = ("dice", "iou", "precision", "recall", *VOLUMES)
 
 
 def metrics(truth: Mask, prediction: Mask, spacing: Sequence[float]) -> dict[str, float]:

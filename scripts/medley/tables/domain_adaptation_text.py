@@ -104,11 +104,16 @@ def _weight(value: float) -> str:
     return MISSING if pd.isna(value) else f"{value:g}"
 
 
+def _single(frame: pd.DataFrame) -> str:
+    """Return what a sentence must add where each member was trained once."""
+    return "" if frame["seeds"].max() > 1 else " (Of single trainings: another seed may say otherwise.)"
+
+
 def _notes(frame: pd.DataFrame, together: pd.DataFrame, study: Study) -> tuple[str, ...]:
     without = ", ".join(name for name in frame["without"].dropna().unique() if name != EACH)
     empty = together[["left_out", "one_empty"]].sum()
     return (
-        *sentences(frame),
+        *(f"{sentence}{_single(frame)}" for sentence in sentences(frame)),
         f"Judged: test cases of the vendor that a network was trained without (in turn: {without}). No image of that "
         "vendor was among the training and validation cases, nor did the adversary see one.",
         f"Plain: {plain_member(study)}, without augmentation and adversary. Dice by adversary: minus that of the "
