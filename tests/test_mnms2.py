@@ -15,7 +15,7 @@ import pytest
 from nibabel.affines import apply_affine
 from scipy import ndimage
 
-from medley import datasets
+from medley import datasets, preprocess
 from medley.cases import Case, read_cases
 from medley.datasets import acdc, mnms2_la, mnms2_phantom, mnms2_sa
 from medley.errors import InputError
@@ -459,6 +459,20 @@ def test_vendors_differ(cases: dict[str, Case]) -> None:
     assert np.mean(values("philips", "air")) > 2 * np.mean(values("siemens", "air"))
     assert max(values("siemens", "brightest")) < min(values("philips", "brightest"))
     assert max(values("philips", "brightest")) < min(values("ge", "brightest"))
+
+
+def test_one_vendor_leaves_columns_of_zeros_on_both_sides(cases: dict[str, Case]) -> None:
+    """So that cropping to what is not zero has something to do; the heart is not cut."""
+    for case in cases.values():
+        reader = READERS[case.view]
+        image, mask = reader.read_image(case), reader.read_mask(case)
+        columns = preprocess.nonzero_box(image)[2]
+        if case.vendor == "ge":
+            assert 0.01 < columns[0] / case.shape[1] < 0.07
+            assert 0.01 < 1 - columns[1] / case.shape[1] < 0.07
+        else:
+            assert list(columns) == [0, case.shape[1]]
+        assert not mask[..., : columns[0]].any() and not mask[..., columns[1] :].any()
 
 
 def test_no_threshold_finds_the_heart(cases: dict[str, Case]) -> None:

@@ -1,5 +1,6 @@
 """The figures of mnms2 that show images, of small phantoms: preprocessing, predictions, heartbeats and their GIFs."""
 
+import dataclasses
 import itertools
 import types
 import warnings
@@ -19,6 +20,7 @@ import plot_predictions
 import plot_preprocessing
 from medley import datasets, models, preprocess, probabilities, splits
 from medley.cases import Case, slices_first, write_cases
+from medley.datasets import mnms2_sa
 from medley.errors import InputError
 from medley.figures import animation, cine, predictions, preprocessing, style
 from medley.figures import patient as overlay
@@ -276,14 +278,29 @@ def test_levels_lie_within_the_heart():
     assert cine.levels(np.zeros((1, 2, 2), dtype=bool)) == [0]
 
 
-def test_the_first_test_case_at_end_diastole_is_shown():
+def test_the_first_test_case_at_end_diastole_with_mask_and_heartbeat_is_shown(tmp_path, caplog):
     cases = {
-        name: Case(name, name[:3], "i", "m", (1, 1, 1), (1.0, 1.0, 1.0), phase=name[-2:])
-        for name in ("201_SA_ES", "202_SA_ED", "203_SA_ED", "001_SA_ED")
+        name: Case(
+            name,
+            name[:3],
+            str(tmp_path / f"{name}.nii.gz"),
+            "m",
+            (1, 1, 1),
+            (1.0, 1.0, 1.0),
+            phase=name[-2:],
+            view="SA",
+        )
+        for name in ("201_SA_ES", "202_SA_ED", "203_SA_ED", "204_SA_ED", "205_SA_ED", "001_SA_ED")
     }
-    assert cine.choose(cases, ["203_SA_ED", "201_SA_ES", "202_SA_ED"]).case == "202_SA_ED"
-    with pytest.raises(InputError, match="no test case at end diastole"):
-        cine.choose(cases, ["201_SA_ES"])
+    cases["203_SA_ED"] = dataclasses.replace(cases["203_SA_ED"], mask="")
+    for patient in ("001", "201", "203", "204", "205"):  # 202 has none
+        (tmp_path / f"{patient}_SA_CINE.nii.gz").touch()
+    tests = [name for name in cases if name != "001_SA_ED"]
+    with caplog.at_level("INFO"):
+        assert cine.choose(cases, tests[::-1], mnms2_sa.cine_file).case == "204_SA_ED"
+    assert "204_SA_ED; 2 test cases have no mask or no heartbeat" in caplog.text
+    with pytest.raises(InputError, match="none of 2 test cases at end diastole"):
+        cine.choose(cases, ["201_SA_ES", "202_SA_ED", "203_SA_ED"], mnms2_sa.cine_file)
 
 
 def test_a_cine_is_cut_alike_in_image_and_prediction():

@@ -120,13 +120,18 @@ def read_mask(case: Case) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(voxels.transpose(2, 0, 1), dtype=np.uint8)
 
 
+def cine_file(case: Case) -> Path:
+    """Return the file of the heartbeat that ``case`` is one phase of, there or not."""
+    return Path(case.image).with_name(f"{case.patient}_{case.view}_CINE.nii.gz")
+
+
 def read_cine(case: Case) -> npt.NDArray[np.float32]:
     """Return the heartbeat that ``case`` is one phase of, as float32 of shape (frames, slices, rows, columns).
 
     It stands in ``{subject}_{view}_CINE.nii.gz`` beside the image. Raises InputError where that is missing, cannot
     be read, is no 4D volume or has another grid than the case.
     """
-    path = Path(case.image).with_name(f"{case.patient}_{case.view}_CINE.nii.gz")
+    path = cine_file(case)
     if not path.is_file():
         raise InputError(f"{path}: no such file; add the heartbeat of {case.patient}, or choose another case")
     try:

@@ -10,7 +10,8 @@ from medley.datasets import mnms2
 
 LABELS: dict[str, tuple[int, ...]] = {"LV": (1,), "MYO": (2,), "RV": (3,)}  # the reverse of ACDC's
 VIEW = "LA"
-read_image, read_mask, read_cine = mnms2.read_image, mnms2.read_mask, mnms2.read_cine
+read_image, read_mask = mnms2.read_image, mnms2.read_mask
+read_cine, cine_file = mnms2.read_cine, mnms2.cine_file
 make_phantom, download = mnms2.make_phantom, mnms2.download
 
 

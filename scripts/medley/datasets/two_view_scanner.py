@@ -32,6 +32,7 @@ class Vendor:
     blur: Range
     falling: Range  # distance over which the coil's sensitivity falls by a factor of e
     brightest: Range  # value that is stored for the brightest voxel
+    margin: Range  # share of the columns that is stored as 0 on each side
 
 
 VENDORS = (
@@ -49,6 +50,7 @@ VENDORS = (
         blur=(0.6, 1.0),
         falling=(180, 260),
         brightest=(300, 700),
+        margin=(0.0, 0.0),
     ),
     Vendor(
         name="Philips Medical Systems",
@@ -64,6 +66,7 @@ VENDORS = (
         blur=(1.0, 1.5),
         falling=(140, 200),
         brightest=(900, 1800),
+        margin=(0.0, 0.0),
     ),
     Vendor(
         name="GE MEDICAL SYSTEMS",
@@ -79,6 +82,7 @@ VENDORS = (
         blur=(0.8, 1.3),
         falling=(90, 140),
         brightest=(3000, 4800),
+        margin=(0.02, 0.06),  # what the scan leaves of the square
     ),
 )
 SAME = {"air": (0.0, 0.02), "lung": (0.03, 0.12), "muscle": (0.22, 0.38), "epicardial": (0.4, 0.9)}
@@ -94,6 +98,7 @@ class Settings:
     blur: float
     falling: float
     brightest: float
+    margin: float
 
 
 def draw_settings(rng: Generator, vendor: Vendor) -> Settings:
@@ -106,6 +111,7 @@ def draw_settings(rng: Generator, vendor: Vendor) -> Settings:
         blur=rng.uniform(*vendor.blur),
         falling=rng.uniform(*vendor.falling),
         brightest=rng.uniform(*vendor.brightest),
+        margin=rng.uniform(*vendor.margin),
     )
 
 
@@ -128,4 +134,7 @@ def scan(settings: Settings, tissue: Field, bias: Field, pixel: float, rng: Gene
     real, imaginary = ndimage.gaussian_filter(noise, (0, 0, 0.6, 0.6))
     magnitude = np.hypot(signal + real, imaginary)
     stored: Field = np.rint(settings.brightest * np.minimum(magnitude / 2.2, 1) ** settings.gamma)
+    columns = stored.shape[2]
+    margin = round(settings.margin * columns)
+    stored[:, :, :margin] = stored[:, :, columns - margin :] = 0
     return stored

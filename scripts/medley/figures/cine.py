@@ -1,6 +1,8 @@
 """A heartbeat with what is predicted in it: some frames side by side, and all of them one after another."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -36,12 +38,20 @@ class Cine(NamedTuple):
     spacing: tuple[float, float, float]  # mm: rows, columns, slices
 
 
-def choose(cases: Mapping[str, Case], tests: Sequence[str]) -> Case:
-    """Return the first test case at end diastole, by name. Raises InputError where there is none."""
-    found = sorted(name for name in tests if cases[name].phase == "ED")
+def choose(cases: Mapping[str, Case], tests: Sequence[str], cine_file: Callable[[Case], Path]) -> Case:
+    """Return the first test case at end diastole, by name, that has a mask and a heartbeat (``cine_file``).
+
+    Those passed over are counted in the log. Raises InputError where there is none.
+    """
+    diastolic = [cases[name] for name in sorted(tests) if cases[name].phase == "ED"]
+    found = [case for case in diastolic if case.mask and cine_file(case).is_file()]
     if not found:
-        raise InputError("cine: the split has no test case at end diastole (ED); take the figure out of `figures`")
-    return cases[found[0]]
+        raise InputError(
+            f"cine: none of {len(diastolic)} test cases at end diastole (ED) has a mask and a heartbeat (CINE); "
+            "add one, or take the figure out of `figures`"
+        )
+    logging.info("%s; %d test cases have no mask or no heartbeat", found[0].case, len(diastolic) - len(found))
+    return found[0]
 
 
 def every(frames: int) -> list[int]:

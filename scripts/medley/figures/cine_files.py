@@ -26,7 +26,7 @@ def plot(inputs: dict[str, str], png: str, gif: str, provenance: str, task: dict
     """
     training, member, study = training_of(inputs["model"]), task["member"], Study(**task["study"])
     reader, table = datasets.reader(task["readers"][training.dataset]), read_cases(inputs["cases"])
-    case = cine.choose(table, splits.read(inputs["split"])[training.fold]["test"])
+    case = cine.choose(table, splits.read(inputs["split"])[training.fold]["test"], reader.cine_file)
     whole = reader.read_cine(case)
     frames = cine.every(len(whole))
     beat, masks = whole[frames], []
